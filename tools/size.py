@@ -1,0 +1,66 @@
+"""`make size`: what firmware/ compiles to for a device (mpy-cross -O3), by module, in bytes.
+
+Columns: size of the .mpy file; functions in it; how many of them need more than 11 words of state, which
+MicroPython takes from the heap at each call. `make size ARGS=--calls` names those functions.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import mpyfile
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+import mp
+
+
+def table(sizes: dict[str, int], found: dict[str, list[mpyfile.Function]]) -> Iterable[str]:
+    """The lines to print: one per module, a sum per package and one for everything."""
+    yield f"{'module':<44}{'.mpy bytes':>12}{'functions':>11}{'state on heap':>15}"
+    sums: dict[str, list[int]] = {}
+    for name, size in sizes.items():
+        row = [size, len(found[name]), sum(f.on_heap for f in found[name])]
+        yield line(name, row)
+        for group in (name.split("/")[0] + "/" if "/" in name else "", "all"):
+            if group:
+                sums[group] = [a + b for a, b in zip(sums.get(group, [0, 0, 0]), row, strict=True)]
+    yield ""
+    for group in sorted(sums, key=lambda g: (g == "all", g)):
+        yield line(group, sums[group])
+
+
+def line(name: str, row: list[int]) -> str:
+    return f"{name:<44}{row[0]:>12}{row[1]:>11}{row[2]:>15}"
+
+
+def calls(found: dict[str, list[mpyfile.Function]]) -> Iterable[str]:
+    """Functions whose calls take heap, the largest state first."""
+    yield ""
+    yield f"calls with more than {mpyfile.STATE_WORDS_ON_STACK} words of state (3 per try or with):"
+    every = [
+        (f.words, f"{name}: {f.name}") for name, functions in found.items() for f in functions if f.on_heap
+    ]
+    for words, name in sorted(every, key=lambda entry: (-entry[0], entry[1])):
+        yield f"{words:>6}  {name}"
+
+
+def main(arguments: list[str]) -> None:
+    if arguments not in ([], ["--calls"]):
+        sys.exit("usage: make size [ARGS=--calls]")
+    program, reason = mp.mpy_cross_path()
+    if program is None:
+        sys.exit(f"sizes cannot be measured: {reason}")
+    with tempfile.TemporaryDirectory() as folder:
+        sizes = mp.compile_firmware(Path(folder))
+        found = {
+            name: mpyfile.functions((Path(folder) / name).with_suffix(".mpy").read_bytes()) for name in sizes
+        }
+    lines = list(table(sizes, found)) + (list(calls(found)) if arguments else [])
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
