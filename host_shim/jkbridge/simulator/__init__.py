@@ -1,0 +1,26 @@
+"""A simulated RS485 line full of JK PB packs: a real speaker of protocol/rs485.md, apart from jkcore.
+
+In memory, with a clock of your own:
+
+    line = make_line([1, 2], firmware="15.41")
+    line.write(bytes.fromhex("01 10 16 20 00 01 02 00 00 D6 F1"), now_ms)
+    unit = line.read(now_ms)                        # 308 bytes
+    line.slaves[1].truth(now_ms, "live")["soc"]     # what they say
+
+For programs: Server(line, tcp="127.0.0.1:0") or Server(line, pty=True); for people: `jkbridge simulate`.
+"""
+
+from .battery import STORIES, Battery
+from .day import Day
+from .faults import KINDS as FAULT_KINDS
+from .faults import Fault, parse_fault
+from .line import Line
+from .make import make_line
+from .profiles import PROFILES, Profile
+from .server import Server
+from .slave import Slave
+
+__all__ = [
+    "FAULT_KINDS", "PROFILES", "STORIES", "Battery", "Day", "Fault", "Line", "Profile", "Server", "Slave",
+    "make_line", "parse_fault",
+]

@@ -1,0 +1,73 @@
+"""Builds a line of packs from a few words: how many, which firmware, which stories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .battery import Battery
+from .day import Day
+from .line import Line
+from .profiles import PROFILES
+from .slave import Slave
+
+# What the second, third, ... pack lives through when nothing is said; the first one is healthy.
+USUAL_STORIES: tuple[tuple[str, ...], ...] = (
+    (), ("default_password",), ("imbalanced",), ("worn",), (), ("bad_wire",), ("cold",),
+)
+
+
+def make_line(
+    addresses: Iterable[int] = (1, 2),
+    *,
+    firmware: str | Sequence[str] = "15.41",
+    cells: int = 16,
+    chemistry: str = "lfp",
+    capacity_ah: int = 280,
+    stories: Sequence[Sequence[str]] | None = None,
+    start_hour: float = 9.0,
+    speed: float = 1.0,
+    paced: bool = False,
+    latency_ms: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> Line:
+    """A Line with one Slave per address, all in one house under one sky.
+
+    firmware: one name for all, "mixed", or a sequence that is gone through again and again; stories: None
+    for the usual mix, or a sequence of tuples (see STORIES), one per pack, the last one for the rest; the
+    other arguments as in Battery and Line. Raises ValueError with a sentence when something does not exist.
+    """
+    if firmware == "mixed":
+        firmware = list(PROFILES)
+    names = [firmware] if isinstance(firmware, str) else list(firmware)
+    day = Day(seed)
+    line = Line(start_s=start_hour * 3600, speed=speed, paced=paced, latency_ms=latency_ms, seed=seed)
+    for i, address in enumerate(addresses):
+        story: Sequence[str]
+        if stories is None:
+            story = USUAL_STORIES[i % len(USUAL_STORIES)]
+        else:
+            story = stories[min(i, len(stories) - 1)] if stories else ()
+        battery = Battery(
+            names[i % len(names)], cells=cells, chemistry=chemistry, capacity_ah=capacity_ah, day=day,
+            start_s=start_hour * 3600, stories=story, seed=1000 * seed + address,
+        )
+        line.add(Slave(address, battery))
+    return line
+
+
+def parse_addresses(text: str) -> list[int]:
+    """Addresses from a count ("3" is 1, 2, 3), a list ("1,4") or ranges ("1-4,7"). Raises ValueError."""
+    example = 'give a count such as 4, or addresses such as "1-4,7"'
+    try:
+        if text.strip().isdecimal():
+            found = list(range(1, int(text) + 1))
+        else:
+            found = []
+            for part in text.split(","):
+                first, _, last = part.partition("-")
+                found.extend(range(int(first), int(last or first) + 1))
+    except ValueError:
+        raise ValueError(f"packs {text!r} cannot be read; {example}") from None
+    if not found or min(found) < 1 or max(found) > 15:
+        raise ValueError(f"packs {text!r}: addresses are 1 to 15; {example}")
+    return found

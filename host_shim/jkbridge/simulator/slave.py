@@ -1,0 +1,164 @@
+"""One pack on the line: hears requests for its address and answers like a JK PB slave (sections 2.1-2.4)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from . import modbus
+from .battery import Battery
+from .frames import build_frame, build_unit, register_block, register_bytes
+from .layout import ABOUT, KIND_NAMES, LIVE, ROWS, SECRET, TEXTS, TRIGGERS, UNKNOWN
+from .modbus import Request
+from .readings import ABSENT, Values, about_values, live_values, settings_values
+
+if TYPE_CHECKING:
+    from .line import Line
+
+Truth = dict[str, Any]
+Extension = Callable[["Slave", Request, float], "bytes | None"]
+
+MOST_WORDS = 123  # more words in one FC03 read are refused (section 2.3: 123 worked, 128 did not)
+HISTORY = 64  # how many answers of each kind are remembered for tests
+
+
+class Slave:
+    """A pack at `address` (0..15, changeable while running like a DIP switch) with its `battery`.
+
+    latency_ms: None = the line's, or (shortest, longest) for this pack alone. Counters: heard (requests for
+    this address with a good CRC), answered (answers handed to the line, exceptions included).
+    extensions: functions (slave, request, t) -> answer bytes or None, asked before a request is refused;
+    writes and commands come in this way.
+    """
+
+    sees_slaves = False  # what other slaves say carries no request, so the line need not deliver it here
+
+    def __init__(self, address: int, battery: Battery, latency_ms: tuple[float, float] | None = None) -> None:
+        if not 0 <= address <= 15:
+            raise ValueError(f"a DIP address is 0 to 15, not {address}")
+        self.address = address
+        self.battery = battery
+        self.latency_ms = latency_ms
+        self.line: Line | None = None
+        self.heard = 0
+        self.answered = 0
+        self.extensions: list[Extension] = []
+        self.sent: dict[str, deque[Truth]] = {name: deque(maxlen=HISTORY) for name in KIND_NAMES.values()}
+        self._ear = modbus.Ear()
+
+    def __repr__(self) -> str:
+        return f"Slave({self.address}, {self.battery.profile.name})"
+
+    def hear(self, data: bytes, now_us: int) -> list[Request]:
+        """Take bytes from the line; return the requests for this pack that they complete."""
+        found = self._ear.hear(self.address, data, now_us)
+        self.heard += len(found)
+        return found
+
+    def answer(self, request: Request, t: float) -> bytes:
+        """The bytes this pack sends for `request` at `t` seconds since midnight, or b"" for silence."""
+        unit = self._answer(request, t)
+        if unit:
+            self.answered += 1
+        return unit
+
+    def _answer(self, request: Request, t: float) -> bytes:
+        if request.function == modbus.WRITE and request.register in TRIGGERS:
+            if request.words != 1 or len(request.data) != 2:
+                return modbus.exception(self.address, request.function, modbus.BAD_VALUE)
+            kind = TRIGGERS[request.register]
+            values = self._values(kind, t)
+            name = KIND_NAMES[kind]
+            self.sent[name].append(self._public(kind, values))
+            return build_unit(self.address, request.register, self._frame(kind, values))
+        if request.function == modbus.READ:
+            return self._read(request, t)
+        for extension in self.extensions:
+            unit = extension(self, request, t)
+            if unit is not None:
+                return unit
+        code = modbus.BAD_REGISTER if request.function == modbus.WRITE else modbus.BAD_FUNCTION
+        return modbus.exception(self.address, request.function, code)
+
+    def _read(self, request: Request, t: float) -> bytes:
+        block = register_block(request.register)
+        if block is None:
+            return modbus.exception(self.address, modbus.READ, modbus.BAD_REGISTER)
+        if not 1 <= request.words <= MOST_WORDS:
+            return modbus.exception(self.address, modbus.READ, modbus.BAD_VALUE)
+        frame = self.frame(KIND_NAMES[block[0]], t)
+        data = register_bytes(block[0], frame, request.register, 2 * request.words)
+        if data is None:
+            return modbus.exception(self.address, modbus.READ, modbus.BAD_REGISTER)
+        return modbus.sealed(bytes((self.address, modbus.READ, len(data))) + data)
+
+    def frame(self, name: str, t: float) -> bytes:
+        """The 300-byte frame `name` (live, settings, about) at `t` seconds since midnight, not sent."""
+        kind = _kind(name)
+        return self._frame(kind, self._values(kind, t))
+
+    def _frame(self, kind: int, values: Values) -> bytes:
+        profile = self.battery.profile
+        return build_frame(kind, values, profile.masks[kind], profile.byte5)
+
+    def _values(self, kind: int, t: float) -> Values:
+        battery = self.battery
+        battery.advance(t)
+        if kind == LIVE:
+            return live_values(battery, t)
+        if kind == ABOUT:
+            return about_values(battery, t)
+        return settings_values(battery, self.address)
+
+    def truth(self, now_ms: int, kind: str | None = None) -> Truth:
+        """What an answer at `now_ms` (the line's clock) would say: canonical name -> integer or text.
+
+        kind: "live", "settings", "about", or None for all three in one dict. Numbers are raw and scaled as in
+        the frame, but cell numbers count from 1, absent sensors and cells are left out, `power` (mW, signed)
+        is added. Passwords, names, serial and rows of unknown meaning are not in it. `sent[kind]` holds the
+        truths of the last answers, oldest first, as the pack sent them; faults of the line strike after that.
+        """
+        if self.line is None:
+            raise RuntimeError("truth() needs the line's clock: add the slave to a Line first")
+        t = self.line.seconds(now_ms)
+        kinds = tuple(KIND_NAMES) if kind is None else (_kind(kind),)
+        truth: Truth = {}
+        for one in kinds:
+            truth.update(self._public(one, self._values(one, t)))
+        return truth
+
+    def _public(self, kind: int, values: Values) -> Truth:
+        names = [name for _, _, name in ROWS[kind]] + [name for _, _, name in TEXTS[kind]]
+        hidden = SECRET + UNKNOWN
+        truth = {name: values.get(name, 0) for name in names if name not in hidden}
+        if kind == LIVE:
+            self._tidy_live(truth)
+        elif kind == ABOUT:
+            truth["hardware_option"] = values.get("hardware_option", "")
+        return truth
+
+    def _tidy_live(self, truth: dict[str, Any]) -> None:
+        """Leave out what is not there, count cells from 1 and add the signed power."""
+        for number in range(self.battery.cells.count + 1, 33):
+            del truth[f"cell_voltage_{number}"], truth[f"cell_wire_resistance_{number}"]
+        for name in ("mos_temperature", "temperature_1", "temperature_2", "temperature_4", "temperature_5"):
+            if truth[name] == ABSENT:
+                del truth[name]
+        truth["cell_max_number"] += 1
+        truth["cell_min_number"] += 1
+        power = truth["pack_voltage"] * abs(truth["current"]) // 1000
+        truth["power"] = -power if truth["current"] < 0 else power
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Texts of this pack that must never leave a bridge: passwords, serial number, its given name."""
+        values = about_values(self.battery, self.battery.start_s)
+        return tuple(part for name in SECRET for part in values[name].split("\0"))
+
+
+def _kind(name: str) -> int:
+    for kind, known in KIND_NAMES.items():
+        if known == name:
+            return kind
+    raise ValueError(f"{name!r} is no frame; choose live, settings or about")
