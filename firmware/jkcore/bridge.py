@@ -1,0 +1,224 @@
+"""The bridge: what both homes drive. Buses in, MQTT messages out; time is handed in with every call.
+
+A home's loop: feed each bus what its port has, bus.tick and write, bridge.tick, let the MQTT session work, then send
+what next_message gives while the session can take it.
+"""
+
+from jkcore import texts
+from jkcore.clock import since
+from jkcore.fields import table
+from jkcore.log import DEBUG, INFO, say
+from jkcore.message import Message
+from jkcore.pack import Pack
+from jkcore.publish import Publisher
+from jkcore.rs485 import Rs485Bus
+from jkcore.shim import const, forget
+
+_SLOW = const(250)  # ms between two looks at what time alone makes due
+_VOLTAGE = table.find("pack_voltage", 2)
+
+
+class Bridge:
+    """Built once from a complete configuration (jkcore.config.load)."""
+
+    def __init__(self, config: dict, log, instance: bytes, runtime: str, board: str, per_second: int = 50):
+        """instance: 8 random hex digits of this run; per_second: discovery messages a second at most."""
+        self.log = log
+        self.instance = instance
+        self.message = Message()
+        self.info = self._make_info(config, runtime, board)  # bridge/info before and behind the buses
+        self.packs = []
+        self.publisher = Publisher(self, config, per_second)
+        self.buses = [self._make_bus(bus, config) for bus in config["bus"]]
+        self.uptime_s = 0
+        self.mqtt_reconnects = 0
+        self.heap_free = None
+        self.heap_low = None
+        self.loop_gap = 0
+
+        self._base = config["base"]
+        self._status_topic = config["discovery"]["status"].encode() if config["discovery"]["enabled"] else b""
+        self.will_topic = self._topic("state")
+        self.will_payload = b"offline"
+        self._guard = None  # while it is not known that the topic base is ours
+        self._clear = False  # it is
+        self._session = False
+        self._stopping = False
+        self._slow_at = -1
+        self._uptime_ms = 0
+
+    def _topic(self, name: str) -> bytes:
+        return (self._base + "/bridge/" + name).encode()
+
+    def _make_info(self, config: dict, runtime: str, board: str):
+        from jkcore import info
+
+        message = self.message
+        message.start(False)
+        info.put_head(message, self.instance, runtime, board)
+        head = message.taken()
+        message.start(False)
+        info.put_tail(message, config)
+        forget("info")
+        # With 15 names of 40 letters that take four bytes each it would be longer than any message may be.
+        return head, b',"configuration":null}' if message.overflow else message.taken()
+
+    def _make_bus(self, bus: dict, config: dict):
+        names = {}
+        for entry in config["pack"]:
+            names[entry["address"]] = entry["name"]
+        packs = []
+        for address in bus["packs"]:
+            packs.append(_make_pack(address, names.get(address)))
+        if not bus["scan"]:  # else they exist once they have answered: came_online
+            self.packs.extend(packs)
+        return Rs485Bus(bus, packs, 1000 * config["interval"], self.log, self.publisher)
+
+    def new_pack(self, bus, address: int):
+        """A pack nobody configured was heard."""
+        pack = _make_pack(address, None)
+        bus.packs.append(pack)
+        self.packs.append(pack)
+        say(self.log, INFO, texts.HEARD, address)
+        return pack
+
+    def came_online(self, pack) -> None:
+        """The first good live frame of a pack, in this run or after it was offline."""
+        if pack not in self.packs:
+            self.packs.append(pack)
+        value = pack.scaled(_VOLTAGE) or 0
+        say(self.log, INFO, texts.ONLINE, pack.id, pack.cells(), value // 1000, value % 1000)
+
+    # the session
+
+    def subscriptions(self) -> list:
+        """Topics to subscribe at every connect, QoS 0."""
+        topics = [self.will_topic, self._topic("health")]  # another bridge on this base is known by its health
+        if self._status_topic:
+            topics.append(self._status_topic)
+        if self._scans():
+            topics.append(self._base.encode() + b"/+/availability")
+        return topics
+
+    def _scans(self) -> bool:
+        """True when some bus finds its packs by asking all addresses."""
+        for bus in self.buses:
+            if bus.config["scan"]:
+                return True
+        return False
+
+    def _remember(self, topic: bytes) -> None:
+        """An earlier run left this pack "online": it exists, and is offline until it answers."""
+        for bus in self.buses:
+            for pack in bus.packs:
+                if pack not in self.packs and topic == self._base.encode() + b"/" + pack.id + b"/availability":
+                    self.packs.append(pack)
+                    self.publisher.recall(pack)
+
+    def connected(self, now: int) -> None:
+        """The MQTT session is up and the subscriptions are sent."""
+        self._session = True
+        if not self._clear:  # once clear, a reconnection needs no new look
+            self._make_guard().connected(now)
+        self._obey_guard(now)
+
+    def disconnected(self, now: int) -> None:
+        self._session = False
+        self.publisher.disconnected()
+
+    def received(self, topic: bytes, payload, retained: bool, dup: bool, now: int) -> None:
+        """A message arrived; payload None: it was longer than 512 bytes and has been thrown away."""
+        if payload is None:
+            say(self.log, DEBUG, texts.TOO_LONG, topic)
+        elif topic == self.will_topic:
+            online = payload == b"online"
+            if self._guard is not None:
+                self._guard.heard_state(online, now)
+            if not online and not retained and not self._stopping:
+                self.publisher.say_online()  # the will of a session of ours that the broker had not given up yet
+        elif topic == self._status_topic:
+            if payload == b"online" and not retained:
+                say(self.log, INFO, texts.BIRTH)
+                self.publisher.announce(now)
+        elif topic.endswith(b"/availability"):
+            if retained and payload == b"online":
+                self._remember(topic)
+        elif not retained and payload.find(self.instance) < 0:
+            # bridge/health, and not our own
+            self._make_guard().heard_other(payload, now)
+            self._obey_guard(now)
+
+    def _make_guard(self):
+        """The guard; a device keeps it only while there is doubt."""
+        if self._guard is None:
+            from jkcore.guard import Guard
+
+            self._guard = Guard(self._base, self.instance, self.log, self._clear)
+        return self._guard
+
+    def _obey_guard(self, now: int) -> None:
+        if not self._session or self._stopping:
+            return
+        if self._guard is not None:
+            self._clear = self._guard.may_publish(now)
+            if self._clear:
+                self._guard = None
+                forget("guard")
+        if not self._clear:
+            self.publisher.disconnected()
+        elif self.publisher.is_down():
+            self.publisher.connected(now)
+
+    # time
+
+    def tick(self, now: int) -> None:
+        """Every turn of the loop."""
+        if self._slow_at >= 0 and since(now, self._slow_at) < _SLOW:
+            return
+        if self._slow_at >= 0:
+            self._uptime_ms += since(now, self._slow_at)
+            self.uptime_s = (self.uptime_s + self._uptime_ms // 1000) & 0x3FFFFFFF
+            self._uptime_ms %= 1000
+        self._slow_at = now
+        for bus in self.buses:
+            bus.check_stale(now)
+        self._obey_guard(now)
+        self.publisher.tick(now)
+        for bus in self.buses:
+            if bus.state() != bus.told:
+                bus.told = bus.state()
+                self.publisher.tell_health()
+
+    def sleep_ms(self, now: int) -> int:
+        """How long the loop may rest if nothing arrives."""
+        wait = self.publisher.sleep_ms(now)
+        for bus in self.buses:
+            left = bus.sleep_ms(now)
+            if left < wait:
+                wait = left
+        return wait if wait < _SLOW else _SLOW
+
+    def next_message(self, now: int) -> bool:
+        """Fill self.message with the next PUBLISH; False: nothing is due. Call only while the session takes one."""
+        return self._session and self.publisher.next_message(self.message, now)
+
+    def stop(self, now: int) -> None:
+        """From now on only the offline messages come."""
+        self._stopping = True
+        if self.publisher.is_down():
+            self._session = False
+        else:
+            self.publisher.stop()
+
+    def measured(self, heap_free: int, loop_gap: int, mqtt_reconnects: int) -> None:
+        """The home's own figures: free heap in bytes (-1: unknown), longest loop gap in ms, MQTT reconnections."""
+        if heap_free >= 0:
+            self.heap_free = heap_free
+            if self.heap_low is None or heap_free < self.heap_low:
+                self.heap_low = heap_free
+        self.loop_gap = loop_gap
+        self.mqtt_reconnects = mqtt_reconnects
+
+
+def _make_pack(address: int, name):
+    return Pack(str(address).encode(), address, name or "JK pack %d" % address)

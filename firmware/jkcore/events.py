@@ -1,0 +1,113 @@
+"""Events of a pack: alarms raised and cleared, settings changed by another hand. Never retained.
+
+Rare, so a device loads this module when something happens and forgets it again. A pack remembers what is to be told
+(alarm words in its notes, the old settings frame in `event`); the message is made when the session takes it.
+"""
+
+from jkcore import alarms, texts
+from jkcore import pack as pk
+from jkcore.fields import codes, table
+from jkcore.log import INFO, WARNING, say
+from jkcore.pack import Pack
+from jkcore.payload import put_value
+
+NOTHING = 0
+CLEARED = 2  # as the pending flags of outbox.py
+RAISED = 4
+SETTING = 8
+
+
+def note_alarms(log, pack, low: int, high: int) -> int:
+    """The alarm word is not the one last seen; the first of a run is only logged. Returns the events to send."""
+    notes = pack.notes
+    first = notes[pk.ALARMS_SEEN] < 0
+    if not first:
+        for i, word in ((0, low), (1, high)):
+            seen = notes[pk.ALARMS_SEEN + i]
+            notes[pk.RAISED_ALARMS + i] |= word & ~seen
+            notes[pk.CLEARED_ALARMS + i] |= seen & ~word
+    notes[pk.ALARMS_SEEN] = low
+    notes[pk.ALARMS_SEEN + 1] = high
+    words = alarm_words(high, low)
+    if first:
+        if words:
+            say(log, WARNING, texts.HAS_ALARMS, pack.id, words)
+        return NOTHING
+    say(log, WARNING, texts.ALARMS_NOW, pack.id, words or "none")
+    raised = notes[pk.RAISED_ALARMS] or notes[pk.RAISED_ALARMS + 1]
+    cleared = notes[pk.CLEARED_ALARMS] or notes[pk.CLEARED_ALARMS + 1]
+    return (RAISED if raised else NOTHING) | (CLEARED if cleared else NOTHING)
+
+
+def alarm_words(high: int, low: int) -> str:
+    """Alarms for a log line: "cell overvoltage, change password"."""
+    keys = alarms.KEYS.decode().split(",")
+    found = []
+    for bit in range(32):
+        if (high if bit > 15 else low) >> (bit & 15) & 1:
+            found.append(keys[bit].replace("_", " ") if bit < len(keys) - 1 else "bit %d" % bit)
+    return ", ".join(found)
+
+
+def note_settings(log, pack, frame) -> int:
+    """The battery's settings in `frame` differ from those kept: somebody changed them. Returns the events to send."""
+    rows = _changed(pack, _with_settings(pack, frame))
+    if not rows:
+        return NOTHING
+    if pack.event is None:  # else the event still to be sent tells both changes
+        pack.event = bytes(pack.frame(1))
+    say(log, INFO, texts.CHANGED, pack.id, ", ".join([table.name(r) for r in rows]))
+    return SETTING
+
+
+def _with_settings(pack, frame):
+    """A pack like this one with other settings."""
+    other = Pack(pack.id, pack.address, "")
+    other.keep(frame, 1)
+    if pack.holds(3):
+        other.keep(pack.frame(3), 3)
+    return other
+
+
+def _changed(pack, other) -> list:
+    """Rows whose settings differ in two packs."""
+    found = []
+    for r in range(table.first(1), table.last(1)):
+        if table.at(r).who != codes.DECODED and pack.present(r) and pack.scaled(r) != other.scaled(r):
+            found.append(r)
+    return found
+
+
+def put_event(message, pack, event: int) -> bool:
+    """The payload of an event; False when there is nothing to tell (a setting was changed and changed back)."""
+    message.open()
+    if event == SETTING:
+        return _put_settings(message, pack)
+    message.string(b"event_type", b"alarm_raised" if event == RAISED else b"alarm_cleared")
+    message.key(b"alarms")
+    at = pk.RAISED_ALARMS if event == RAISED else pk.CLEARED_ALARMS
+    alarms.put_list(message, pack.notes[at + 1], pack.notes[at])
+    pack.notes[at] = pack.notes[at + 1] = 0
+    message.close()
+    return True
+
+
+def _put_settings(message, pack) -> bool:
+    """{"event_type":"setting_changed","changed":{"<field>":{"old":..,"new":..}}}"""
+    old = _with_settings(pack, pack.event)
+    pack.event = None
+    message.string(b"event_type", b"setting_changed")
+    message.key(b"changed")
+    message.open()
+    rows = _changed(old, pack)
+    for r in rows:
+        message.key(table.name(r).encode())
+        message.open()
+        message.key(b"old")
+        put_value(message, old, r, False)
+        message.key(b"new")
+        put_value(message, pack, r, False)
+        message.close()
+    message.close()
+    message.close()
+    return bool(rows)

@@ -1,0 +1,78 @@
+"""What the numbers in the field table mean. Constants only: on a device they are written where they are used."""
+
+from jkcore.shim import const
+
+# Kind: how the bytes of a field are read (little-endian, protocol/rs485.md section 2.2). Widths are unsigned unless S.
+U8 = const(0)
+S8 = const(1)
+U16 = const(2)
+S16 = const(3)
+U32 = const(4)
+S32 = const(5)
+MASK32 = const(6)  # 32 bits, handled as two halves: a value of 2**30 or more is not a small int on the device
+INDEX8 = const(7)  # counted from 0 on the wire, from 1 for people
+BIT = const(8)  # one bit of a 16-bit word: offset = byte offset * 16 + bit
+TEXT = const(9)  # ASCII, zero-terminated; `decimals` is its length
+POWER = const(10)  # formulas over other rows, see pack.py
+CELL_COUNT = const(11)
+CELL_MAX = const(12)
+CELL_MIN = const(13)
+
+# Show: how a value is told in JSON
+NUMBER = const(0)
+SWITCH = const(1)  # "ON" / "OFF"
+ALARMS = const(2)  # the number, and the list of short keys
+BALANCE = const(3)  # an option text, see table.OPTIONS
+PHASE = const(4)
+
+# Who sees a row
+ALL = const(0)
+DECODED = const(1)  # `jkbridge decode` only: raw values that would mislead as entities
+PUBLISHED = const(2)  # MQTT only: derived, stands in no table of the protocol
+SECRET = const(3)  # nobody: blanked in the frame before it is kept
+
+# When a row exists on a pack. Below 16: see Pack.present; from 16 on: the firmware it appeared in (table.FIRMWARES).
+ALWAYS = const(0)
+CELL = const(1)  # the cell of this number is in the cell mask
+SENSOR_MOS = const(2)  # temperature sensors: SENSOR_MOS + bit number in temp_sensor_present
+SENSOR_1 = const(3)
+SENSOR_2 = const(4)
+SENSOR_4 = const(6)
+SENSOR_5 = const(7)
+NOT_EMPTY = const(8)  # a text that may be blank
+HAS_CELLS = const(9)  # stands in every frame, but means nothing on a pack without cells (as what FIRMWARE says)
+FIRMWARE = const(16)
+FW_15_00 = const(16)
+FW_15_30 = const(17)
+FW_15_35 = const(18)
+FW_15_36 = const(19)
+FW_15_41 = const(20)
+FW_19 = const(21)
+
+# Units; words.py has their texts
+NONE = const(0)
+V = const(1)
+A = const(2)
+W = const(3)
+AH = const(4)
+PERCENT = const(5)
+DEGC = const(6)
+OHM = const(7)
+S = const(8)
+H = const(9)
+MIN = const(10)
+US = const(11)
+UOHM = const(12)
+
+# What Home Assistant makes of a row: group + class; words.py has the words
+NOWHERE = const(0)
+PRIMARY = const(1)
+DIAGNOSTIC = const(2)
+HIDDEN = const(3)  # diagnostic, disabled until the user enables it
+GROUP_MASK = const(3)
+BY_UNIT = const(0)
+BATTERY = const(4)
+TOTAL = const(8)
+MEASURED = const(12)  # a number without a device class
+RUNNING = const(16)
+CLASS_MASK = const(0xFC)

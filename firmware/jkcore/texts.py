@@ -1,0 +1,111 @@
+"""Every sentence the core says to people, by its code. Loaded when one is said; a device then forgets it again."""
+
+from jkcore.shim import const
+
+# Index into _SENTENCES, arguments behind it
+NO_ACK = const(0)
+EXCEPTION = const(1)  # address, code
+REJECTED = const(2)  # bytes, index of REJECTS
+DAMAGED = const(3)  # pack id, address
+SILENT = const(4)  # pack id, address
+NO_ANSWER = const(5)  # pack id
+FOREIGN_BYTES = const(6)
+FOREIGN_FRAMES = const(7)  # address
+FOREIGN_REQUESTS = const(8)  # address
+OFFLINE = const(9)  # pack id, seconds, why: index of _WHY or text, address
+TRUSTED = const(10)  # address
+DROPPED = const(11)  # pack id, index of DOUBTS
+CONTRADICTS = const(12)  # pack id, index of DOUBTS
+CONFLICT = const(13)  # address
+HAS_ALARMS = const(14)  # pack id, alarms
+ALARMS_NOW = const(15)  # pack id, alarms
+CHANGED = const(16)  # pack id, names of settings
+HEARD = const(17)  # address
+ONLINE = const(18)  # pack id, cells, V, mV
+TOO_LONG = const(19)  # topic
+BIRTH = const(20)
+FOUND = const(21)  # addresses
+NOBODY = const(22)
+
+_LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
+_FOREIGN = (
+    ": not sending until the line has been silent for 2 s. Only one master may talk; is a pack at DIP address 0, "
+    "an inverter or another bridge on this line?"
+)
+_SENTENCES = (
+    "a frame without a valid ack behind it was dropped",
+    "pack %d refused a request, code %d",
+    "%d bytes dropped: %s",
+    "pack %s answers, but its answers arrive damaged: two packs with DIP address %d, a bad cable, or missing "
+    "termination",
+    "pack %s does not answer at address %d: " + _LOOK_AT,
+    "pack %s: no answer",
+    "heard bytes nobody here asked for" + _FOREIGN,
+    "heard frames of pack %d that nobody here asked for" + _FOREIGN,
+    "heard requests of another master to pack %d" + _FOREIGN,
+    "pack %s: no good live frame for %d s, now offline: %s",
+    "address %d: one pack answers again",
+    "pack %s: live frame dropped: %s",
+    "pack %s contradicts itself: %s. Its values are published as it sends them; look at its wiring",
+    "two packs answer at address %d: give each pack a DIP address of its own. Until then nothing of this address is "
+    "published",
+    "pack %s has alarms: %s",
+    "pack %s alarms now: %s",
+    "pack %s: settings changed by another hand: %s",
+    "pack %d heard",
+    "pack %s online: %d cells, %d.%03d V",
+    "a message of more than 512 bytes on %s was refused",
+    "Home Assistant has started: announcing everything again",
+    "bus.packs is not given, so addresses 1 to 15 were asked: %s answered. New ones are found within 30 s",
+    "none of the addresses 1 to 15 answers: " + _LOOK_AT + ", and that the port is RS485-2 (or RS485-1 with protocol "
+    "001)",
+)
+
+# Why bytes were rejected, by framer.reason
+REJECTS = (
+    "bytes that belong to no frame",
+    "frame cut short",
+    "frame of unknown type",
+    "frame spliced from two (a second start inside)",
+    "frame with a wrong checksum",
+)
+# Why a live frame is doubted, by the answer of gate.judge
+DOUBTS = (
+    "plausible",
+    "a value no battery can have",
+    "cells do not add up to the pack voltage",
+    "cell average does not fit the cells",
+    "cell difference does not fit the cells",
+    "highest or lowest cell does not fit the cells",
+    "the two pack voltages differ",
+    "the two MOSFET temperatures differ",
+    "state of charge does not fit the charge left",
+    "power does not fit voltage and current",
+    "a state that does not exist",
+    "a temperature no battery can have",
+)
+# Why a pack went offline
+WHY_FOREIGN = const(0)
+WHY_SILENT = const(1)
+WHY_DAMAGED = const(2)
+_WHY = (
+    "somebody else is talking on this line, so nothing is asked",
+    "it does not answer at address %d; " + _LOOK_AT,
+    "what it answers is damaged or implausible, see its link topic",
+)
+
+
+def sentence(code: int, args) -> str:
+    """The sentence with its arguments; pack ids and topics come as bytes."""
+    texts = [arg.decode() if isinstance(arg, bytes) else arg for arg in args]
+    if code == REJECTED:
+        texts[1] = REJECTS[texts[1]]
+    elif code == DROPPED or code == CONTRADICTS:
+        texts[1] = DOUBTS[texts[1]]
+    elif code == OFFLINE:
+        address = texts.pop()
+        if texts[2] == WHY_SILENT:
+            texts[2] = _WHY[WHY_SILENT] % address
+        elif not isinstance(texts[2], str):
+            texts[2] = _WHY[texts[2]]
+    return _SENTENCES[code] % tuple(texts)

@@ -1,0 +1,3 @@
+"""The one place that knows the version of jkbridge."""
+
+VERSION = "0.1.0"
