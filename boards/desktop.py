@@ -1,0 +1,30 @@
+"""Board `desktop`: the unix port of MicroPython on a PC, where the device's program runs without a device.
+
+Wiring: none. The serial line is a TCP socket: the simulator's (`jkbridge simulate --tcp`), or that of a serial
+        server in raw mode, such as ser2net.
+Use:    put this file as board.py beside main.py, jkcore/, jkdevice/, umqtt/ (tools/fetch_umqtt.py) and
+        config.json: {"bus": {"port": "tcp://127.0.0.1:8899", "packs": [1, 2]}, "mqtt": {"host": "127.0.0.1"}}
+        then run `micropython main.py`. Ctrl-C ends it with "offline" published. SIGTERM cannot be caught on
+        this port: the process ends at once, and the broker publishes "offline" for it (the will).
+
+What a board file may hold: these constants and nothing else (no import, no code, so that it can be checked
+anywhere). A pin is a number of the chip; what is not there is None or (); the source of every pin stands
+behind it as a comment.
+    NAME         word; also the file's name
+    SERIAL       RS485 lines: (name, uart, tx, rx, de, de_active); bus.port chooses one by its name.
+                 de: direction pin, None where the transceiver turns by itself; de_active: its level while
+                 sending, 1 or 0. Never the UART of the console. (): only lines on TCP
+    CAN          CAN controllers: (name, "mcp2515", spi, sck, mosi, miso, cs, int, reset, crystal_hz)
+    POWER        ((pin, level), ...) set first, in this order: supplies, enable and shut-down inputs
+    NETWORK      None: the system has one; "wifi"; "lan"
+    LAN          arguments of network.LAN as ((name, value), ...)
+    WATCHDOG_MS  of machine.WDT, 0 for none; a Pico cannot exceed 8388
+"""
+
+NAME = "desktop"
+SERIAL = ()
+CAN = ()
+POWER = ()
+NETWORK = None
+LAN = ()
+WATCHDOG_MS = 0

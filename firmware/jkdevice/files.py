@@ -1,0 +1,51 @@
+"""Reads config.json and says where it is wrong.
+
+MicroPython's JSON error has no position, so it is taken from how far the stream was read.
+"""
+
+import io
+import json
+
+
+class FileError(Exception):
+    """The file is missing or no JSON: a sentence for people."""
+
+
+def read_config(path):
+    """What config.json holds, unchecked (jkcore.config.load checks it). Raises FileError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        example = '{"mqtt": {"host": "192.168.1.10"}} with the address of your MQTT broker.'
+        raise FileError(path + " is missing: the device needs a configuration. The shortest is " + example)
+    return parse(data, path)
+
+
+def parse(data, path):
+    """The value of some bytes of JSON; `path` is named in the sentence of a FileError."""
+    if data[:3] == b"\xef\xbb\xbf":
+        data = data[3:]  # some editors put a byte order mark in front
+    stream = io.BytesIO(data)
+    try:
+        return json.load(stream)
+    except ValueError as error:
+        raise FileError(path + " is not JSON: " + _where(data, getattr(error, "pos", None), stream.tell()))
+
+
+def _where(data, position, consumed):
+    # CPython says the position; MicroPython has read one byte beyond it.
+    if position is None:
+        position = consumed - 1 if consumed < len(data) else consumed
+    if not data[position:].strip():
+        return 'the file ends too early. Is a "}" or a quotation mark missing?'
+    line = 1
+    column = 1
+    for i in range(position):
+        if data[i] == 10:
+            line += 1
+            column = 1
+        else:
+            column += 1
+    text = "look at line " + str(line) + ", about column " + str(column)
+    return text + ". Typical: a comma missing or too many, a name without double quotes, a comment."

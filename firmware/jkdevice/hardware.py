@@ -1,0 +1,71 @@
+"""From the board file and the configuration to the objects of the device: power pins, lines, watchdog.
+
+A board file holds constants only; boards/desktop.py says which.
+"""
+
+
+class BoardError(Exception):
+    """Board and configuration do not fit: a sentence for people."""
+
+
+def power_up(board):
+    """Set the pins of board.POWER in their order: supplies and shut-down inputs of the transceivers."""
+    if board.POWER:
+        from machine import Pin
+
+        for row in board.POWER:
+            Pin(row[0], Pin.OUT, value=row[1])
+
+
+def open_port(bus, board, log):
+    """The line of a bus. bus.port is "tcp://host:port", or the name of a row of board.SERIAL (default: the
+    first).
+    """
+    address = bus.config["port"]
+    if address.startswith("tcp://") or not board.SERIAL:
+        from jkdevice import net
+        from jkdevice.ports import tcp_port
+
+        try:
+            return tcp_port.TcpPort(bus, address, log, net)
+        except ValueError as error:
+            raise BoardError(str(error))
+    import machine
+
+    from jkdevice.ports import uart_port
+
+    row = serial_row(board, address)
+    uart = uart_port.open_uart(machine, row[1:], bus.config["baud"])
+    direction = uart_port.open_direction(machine, row[1:])
+    return uart_port.UartPort(bus, row[0], uart, direction, row[5], log)
+
+
+def serial_row(board, name):
+    """The row of board.SERIAL with this name; the first for no name. Raises BoardError."""
+    for row in board.SERIAL:
+        if not name or row[0] == name:
+            return row
+    names = ", ".join(['"' + row[0] + '"' for row in board.SERIAL])
+    text = 'bus.port = "' + name + '" is not a line of board ' + board.NAME + ": it has " + names
+    raise BoardError(text + '. Or a line on TCP: "tcp://192.168.1.20:8899"')
+
+
+def open_watchdog(board):
+    """machine.WDT where the board has one, else None."""
+    if not board.WATCHDOG_MS:
+        return None
+    from machine import WDT
+
+    return WDT(timeout=board.WATCHDOG_MS)
+
+
+def client_id(board, instance):
+    """The MQTT client id when none is configured: a device has the same after every restart, and every device
+    another one. A PC has no such number: instance (bytes, new for each run) keeps two programs on it from throwing
+    each other out at the broker for ever.
+    """
+    try:
+        from machine import unique_id
+    except ImportError:
+        return "jkbridge-" + board.NAME + "-" + instance.decode()
+    return "jkbridge-" + unique_id().hex()
