@@ -7,6 +7,12 @@ In memory, with a clock of your own:
     unit = line.read(now_ms)                        # 308 bytes
     line.slaves[1].truth(now_ms, "live")["soc"]     # what they say
 
+With a bus master and a second program on the wires:
+
+    line = make_line([1, 2], master="14.20", paced=True)
+    second = line.host()                            # hears and speaks like line itself
+    line.master.off(now_ms)
+
 For programs: Server(line, tcp="127.0.0.1:0") or Server(line, pty=True); for people: `jkbridge simulate`.
 """
 
@@ -14,13 +20,15 @@ from .battery import STORIES, Battery
 from .day import Day
 from .faults import KINDS as FAULT_KINDS
 from .faults import Fault, parse_fault
+from .host import Host
 from .line import Line
 from .make import make_line
+from .master import Master
 from .profiles import PROFILES, Profile
 from .server import Server
 from .slave import Slave
 
 __all__ = [
-    "FAULT_KINDS", "PROFILES", "STORIES", "Battery", "Day", "Fault", "Line", "Profile", "Server", "Slave",
-    "make_line", "parse_fault",
+    "FAULT_KINDS", "PROFILES", "STORIES", "Battery", "Day", "Fault", "Host", "Line", "Master", "Profile", "Server",
+    "Slave", "make_line", "parse_fault",
 ]

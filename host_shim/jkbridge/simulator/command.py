@@ -54,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     packs.add_argument("--capacity", type=int, default=280, metavar="AH", help="Ah per pack (default: 280)")
     packs.add_argument("--story", metavar="NAMES",
                        help="what the packs live through, see below (default: a mix)")
+    leader = parser.add_argument_group("bus master")
+    leader.add_argument("--master", default="none", choices=[*PROFILES, "none"],
+                        help="one more pack, with address 0, asks the others in turn and tells its own values, in "
+                        "slots of 0.4 s (14.20, 15.30) or 0.22 s (15.41, 19.27); --packs 0: alone (default: none)")
+    leader.add_argument("--junk", action="store_true",
+                        help="senseless bytes between the units, as seen with a master of firmware 15.41 or 19")
     day = parser.add_argument_group("day")
     day.add_argument("--start", type=float, default=9.0, metavar="HOUR",
                      help="hour of the day it begins at, 0 to 24 (default: 9)")
@@ -104,10 +110,14 @@ def _line_of(args: argparse.Namespace) -> Line:
         raise ValueError(f"--speed {args.speed:g} cannot be kept; give 0.01 to 10000, such as 60")
     if args.capacity < 1:
         raise ValueError(f"--capacity {args.capacity} Ah is no battery; give 1 or more, such as 280")
+    master = None if args.master == "none" else args.master
+    if args.junk and master is None:
+        raise ValueError("--junk comes with a bus master; add --master 15.41")
     line = make_line(
-        parse_addresses(args.packs), firmware=args.firmware, cells=args.cells, chemistry=args.chemistry,
-        capacity_ah=args.capacity, stories=_stories(args.story), start_hour=args.start, speed=args.speed,
-        paced=not args.unpaced, latency_ms=_latency(args.latency), seed=args.seed,
+        parse_addresses(args.packs, alone=master is not None), firmware=args.firmware, cells=args.cells,
+        chemistry=args.chemistry, capacity_ah=args.capacity, stories=_stories(args.story), start_hour=args.start,
+        speed=args.speed, paced=not args.unpaced, latency_ms=_latency(args.latency), seed=args.seed,
+        master=master, junk=args.junk,
     )
     for text in args.fault:
         kind, address, how = parse_fault(text)
@@ -147,24 +157,33 @@ def _tcp_of(text: str | None) -> str | None:
 
 
 def _say_how(args: argparse.Namespace, line: Line, server: Server) -> None:
-    addresses = ",".join(str(address) for address in sorted(line.slaves))
+    addresses = ",".join(str(address) for address in sorted(line.slaves) if address)
     pace = "unpaced" if args.unpaced else "at 115200 baud"
-    print(f"Simulated RS485 line, {pace}, packs {addresses}:")
+    packs = ",".join(str(address) for address in sorted(line.slaves))
+    print(f"Simulated RS485 line, {pace}, packs {packs}:")
     for address, slave in sorted(line.slaves.items()):
         battery = slave.battery
         story = ", ".join(battery.stories) or "healthy"
+        role = "  (bus master)" if slave is line.master else ""
         print(f"  {address:>2}  {battery.profile.model(battery.rating)}  firmware {battery.profile.name}  "
-              f"{battery.cells.count} cells {battery.chemistry.name}  {story}")
+              f"{battery.cells.count} cells {battery.chemistry.name}  {story}{role}")
     print("Connect with:")
     ports = [server.pty_path] if server.pty_path else []
     if server.tcp_port:
         ports.append(f"socket://{server.tcp_host}:{server.tcp_port}")
     for port in ports:
-        print(f"  jkbridge run --port {port} --packs {addresses}")
+        print(f"  jkbridge run --port {port}" + (f" --packs {addresses}" if addresses else ""))
+    if line.master is not None:
+        print("Pack 0 leads the bus: a bridge may only listen there.")
     print("Ctrl-C ends.", flush=True)
 
 
 def _say_counts(line: Line) -> None:
-    print("Requests heard / answered: " + ", ".join(
-        f"pack {slave.address}: {slave.heard} / {slave.answered}" for slave in line.stations
-    ) + f"; collisions: {line.collisions}")
+    slaves = [slave for slave in line.stations if slave is not line.master]
+    if slaves:
+        print("Requests heard / answered: " + ", ".join(
+            f"pack {slave.address}: {slave.heard} / {slave.answered}" for slave in slaves
+        ))
+    if line.master is not None:
+        print(f"Bus master: {line.master.asked} requests, {line.master.cycles} cycles")
+    print(f"Collisions: {line.collisions}")

@@ -1,4 +1,4 @@
-"""Builds a line of packs from a few words: how many, which firmware, which stories."""
+"""Builds a line of packs from a few words: how many, which firmware, which stories, with or without a bus master."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from .battery import Battery
 from .day import Day
 from .line import Line
+from .master import Master
 from .profiles import PROFILES
 from .slave import Slave
 
@@ -29,34 +30,51 @@ def make_line(
     paced: bool = False,
     latency_ms: tuple[float, float] | None = None,
     seed: int = 0,
+    master: str | None = None,
+    junk: bool = False,
 ) -> Line:
-    """A Line with one Slave per address, all in one house under one sky.
+    """A Line with one Slave per address, all in one house under one sky, and perhaps a bus master.
 
     firmware: one name for all, "mixed", or a sequence that is gone through again and again; stories: None
-    for the usual mix, or a sequence of tuples (see STORIES), one per pack, the last one for the rest; the
-    other arguments as in Battery and Line. Raises ValueError with a sentence when something does not exist.
+    for the usual mix, or a sequence of tuples (see STORIES), one per pack, the last one for the rest; master: the
+    firmware of one more pack, which has address 0, leads the bus (see Master) and lives through the story behind those
+    of the others; junk: see Master; the other arguments as in Battery and Line. Raises ValueError with a sentence when
+    something does not exist.
     """
+    addresses = list(addresses)
+    if master is not None and 0 in addresses:
+        raise ValueError("address 0 is the bus master's; the other packs have 1 to 15")
+    if junk and master is None:
+        raise ValueError("junk comes with a bus master; choose one, such as 15.41")
     if firmware == "mixed":
         firmware = list(PROFILES)
     names = [firmware] if isinstance(firmware, str) else list(firmware)
     day = Day(seed)
     line = Line(start_s=start_hour * 3600, speed=speed, paced=paced, latency_ms=latency_ms, seed=seed)
-    for i, address in enumerate(addresses):
+
+    def battery(name: str, index: int, address: int) -> Battery:
         story: Sequence[str]
         if stories is None:
-            story = USUAL_STORIES[i % len(USUAL_STORIES)]
+            story = USUAL_STORIES[index % len(USUAL_STORIES)]
         else:
-            story = stories[min(i, len(stories) - 1)] if stories else ()
-        battery = Battery(
-            names[i % len(names)], cells=cells, chemistry=chemistry, capacity_ah=capacity_ah, day=day,
+            story = stories[min(index, len(stories) - 1)] if stories else ()
+        return Battery(
+            name, cells=cells, chemistry=chemistry, capacity_ah=capacity_ah, day=day,
             start_s=start_hour * 3600, stories=story, seed=1000 * seed + address,
         )
-        line.add(Slave(address, battery))
+
+    for i, address in enumerate(addresses):
+        line.add(Slave(address, battery(names[i % len(names)], i, address)))
+    if master is not None:
+        line.add(Master(battery(master, len(addresses), 0), junk=junk))
     return line
 
 
-def parse_addresses(text: str) -> list[int]:
-    """Addresses from a count ("3" is 1, 2, 3), a list ("1,4") or ranges ("1-4,7"). Raises ValueError."""
+def parse_addresses(text: str, alone: bool = False) -> list[int]:
+    """Addresses from a count ("3" is 1, 2, 3), a list ("1,4") or ranges ("1-4,7"). Raises ValueError.
+
+    alone: the count may be 0, as a bus master needs no other pack.
+    """
     example = 'give a count such as 4, or addresses such as "1-4,7"'
     try:
         if text.strip().isdecimal():
@@ -68,6 +86,8 @@ def parse_addresses(text: str) -> list[int]:
                 found.extend(range(int(first), int(last or first) + 1))
     except ValueError:
         raise ValueError(f"packs {text!r} cannot be read; {example}") from None
+    if alone and text.strip() == "0":
+        return []
     if not found or min(found) < 1 or max(found) > 15:
         raise ValueError(f"packs {text!r}: addresses are 1 to 15; {example}")
     return found

@@ -27,8 +27,8 @@ class Server:
     sends goes onto the line. After start(): pty_path, tcp_host, tcp_port. Use it as a context manager, or
     call start() and stop(); it runs once. Raises OSError with a sentence when a port or link cannot be had.
 
-    `lock` must be held by anybody who touches the line (faults, truth) while the server runs; now_ms() is its
-    clock.
+    `lock` must be held by anybody who touches the line (faults, truth, a bus master switched on) while the server runs;
+    now_ms() is its clock; wake() lets it look at the line at once.
     """
 
     def __init__(self, line: Line, *, pty: bool | str = False, tcp: str | None = None) -> None:
@@ -81,8 +81,7 @@ class Server:
         if self._stopping:
             return
         self._stopping = True
-        with contextlib.suppress(OSError):
-            self._wake_out.send(b"x")
+        self.wake()
         if self._thread is not None:
             self._thread.join(5)
             self._thread = None
@@ -97,6 +96,11 @@ class Server:
         """What pack `address` would say now; see Slave.truth."""
         with self.lock:
             return self.line.slaves[address].truth(self.now_ms(), kind)
+
+    def wake(self) -> None:
+        """Look at the line now, after something was changed on it; else that is noticed within 0.25 s."""
+        with contextlib.suppress(OSError):
+            self._wake_out.send(b"x")
 
     def drop_clients(self) -> None:
         """Cut every TCP connection, as a gateway that restarts does; new ones are accepted."""

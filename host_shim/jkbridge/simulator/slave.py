@@ -32,8 +32,6 @@ class Slave:
     writes and commands come in this way.
     """
 
-    sees_slaves = False  # what other slaves say carries no request, so the line need not deliver it here
-
     def __init__(self, address: int, battery: Battery, latency_ms: tuple[float, float] | None = None) -> None:
         if not 0 <= address <= 15:
             raise ValueError(f"a DIP address is 0 to 15, not {address}")
@@ -49,6 +47,22 @@ class Slave:
 
     def __repr__(self) -> str:
         return f"Slave({self.address}, {self.battery.profile.name})"
+
+    @property
+    def leads(self) -> bool:
+        """It is bus master now: it asks by itself, and what slaves say is meant for it."""
+        return False
+
+    @property
+    def byte5(self) -> int:
+        """The fifth byte of its frames (section 2.2)."""
+        return self.battery.profile.byte5
+
+    def plugged(self) -> None:
+        """The line has taken this pack in."""
+
+    def unplugged(self) -> None:
+        """The line has let this pack go."""
 
     def hear(self, data: bytes, now_us: int) -> list[Request]:
         """Take bytes from the line; return the requests for this pack that they complete."""
@@ -67,11 +81,7 @@ class Slave:
         if request.function == modbus.WRITE and request.register in TRIGGERS:
             if request.words != 1 or len(request.data) != 2:
                 return modbus.exception(self.address, request.function, modbus.BAD_VALUE)
-            kind = TRIGGERS[request.register]
-            values = self._values(kind, t)
-            name = KIND_NAMES[kind]
-            self.sent[name].append(self._public(kind, values))
-            return build_unit(self.address, request.register, self._frame(kind, values))
+            return self._unit(request.register, t)
         if request.function == modbus.READ:
             return self._read(request, t)
         for extension in self.extensions:
@@ -80,6 +90,13 @@ class Slave:
                 return unit
         code = modbus.BAD_REGISTER if request.function == modbus.WRITE else modbus.BAD_FUNCTION
         return modbus.exception(self.address, request.function, code)
+
+    def _unit(self, register: int, t: float) -> bytes:
+        """Frame and ack for the trigger `register`; what it says is remembered in `sent`."""
+        kind = TRIGGERS[register]
+        values = self._values(kind, t)
+        self.sent[KIND_NAMES[kind]].append(self._public(kind, values))
+        return build_unit(self.address, register, self._frame(kind, values))
 
     def _read(self, request: Request, t: float) -> bytes:
         block = register_block(request.register)
@@ -100,7 +117,7 @@ class Slave:
 
     def _frame(self, kind: int, values: Values) -> bytes:
         profile = self.battery.profile
-        return build_frame(kind, values, profile.masks[kind], profile.byte5)
+        return build_frame(kind, values, profile.masks[kind], self.byte5)
 
     def _values(self, kind: int, t: float) -> Values:
         battery = self.battery

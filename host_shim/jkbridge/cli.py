@@ -1,0 +1,237 @@
+"""The command line: `jkbridge run | simulate | decode | replay | config`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from jkbridge import settings
+from jkbridge.logger import Log
+from jkcore import config as schema
+from jkcore import log as levels
+from jkcore.config import ConfigError
+from jkcore.version import VERSION
+
+_DESCRIPTION = """\
+jkbridge reads JK (Jikong) PB batteries over RS485 and puts them on MQTT for Home Assistant and anyone else.
+"""
+_EPILOG = """\
+examples:
+  jkbridge run                                         two simulated packs, a broker inside, a live table
+  jkbridge run --port /dev/ttyUSB0 --broker 192.168.1.10 --packs 1-4
+  jkbridge run --port tcp://192.168.1.20:8899          RS485-to-Ethernet gateway in transparent mode
+  jkbridge config example > jkbridge.toml              a configuration file to start from
+  jkbridge decode recording.hex                        JK frames as JSON, one per line
+  jkbridge replay recording.hex --print                what the bridge would publish
+
+Every configuration key may also stand in the environment: JKBRIDGE_MQTT_HOST, JKBRIDGE_BUS_PORT,
+JKBRIDGE_INTERVAL. Flags win over the environment, the environment over the file. `jkbridge COMMAND --help`
+tells more.
+"""
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class _UsageError(Exception):
+    """A command line that cannot be understood; the text is a sentence."""
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The parser. Only the sub-command in use gets its options: the others' modules are not worth loading."""
+    parser = argparse.ArgumentParser(
+        prog="jkbridge",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"jkbridge {VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+
+    run = commands.add_parser("run", help="run the bridge", description="Run the bridge until Ctrl-C or SIGTERM.")
+    _config_arguments(run)
+    run.add_argument("--no-table", action="store_true", help="log lines only, no table or pack lines")
+
+    simulate = commands.add_parser("simulate", help="simulated packs on a serial or TCP port")
+    decode = commands.add_parser("decode", help="print recorded JK frames as JSON")
+    replay = commands.add_parser(
+        "replay",
+        help="run a recording through the bridge to MQTT",
+        description="Run a recording through the whole bridge to MQTT, as if it came from the wire.",
+    )
+    if command == "simulate":
+        from jkbridge.simulator import command as simulator
+
+        simulator.add_arguments(simulate)
+    elif command == "decode":
+        from jkbridge import decode as decoder
+
+        decoder.add_arguments(decode)
+    elif command == "replay":
+        from jkbridge import replay as replayer
+
+        replayer.add_arguments(replay)
+        _config_arguments(replay)
+
+    config = commands.add_parser("config", help="check or show the configuration, or print an example file")
+    actions = config.add_subparsers(dest="action", metavar="check|show|example", required=True)
+    for name, text in (
+        ("check", "say whether the configuration can be used"),
+        ("show", "print the configuration in force, without secrets, and where each key was set"),
+        ("example", "print a commented configuration file with every key"),
+    ):
+        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name != "example":
+            _config_arguments(action)
+    return parser
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a command line. SystemExit, as argparse has it, for --help and for what cannot be understood."""
+    parser = _parser(next((word for word in words if not word.startswith("-")), None))
+    args = parser.parse_args(words)
+    if args.command is None:
+        parser.error("a COMMAND is missing: run, simulate, decode, replay or config")
+    return args
+
+
+def _config_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("configuration")
+    group.add_argument("--config", metavar="FILE", help="TOML or JSON file; default: the first that exists of "
+                       + ", ".join(str(path) for path in settings.search_path()))  # fmt: skip
+    group.add_argument("--port", metavar="PORT", help="serial device, tcp://host:port, socket:// or rfc2217:// URL")
+    group.add_argument("--baud", metavar="N", help="speed of the line (115200)")
+    group.add_argument("--packs", metavar="LIST", help='addresses of the packs, such as "1-4,7"')
+    group.add_argument("--interval", metavar="S", help="seconds between two live readings of one pack")
+    group.add_argument("--broker", metavar="HOST[:PORT]", help="MQTT broker")
+    group.add_argument(
+        "--user", metavar="NAME", help="user at the broker (the password: JKBRIDGE_MQTT_PASSWORD or file)"
+    )
+    group.add_argument("--tls", action="store_true", default=None, help="encrypt, and verify the broker's certificate")
+    group.add_argument("--ca", metavar="FILE", help="CA certificate that signed the broker's")
+    group.add_argument("--base", metavar="WORD", help="first part of every topic (jkbms)")
+    group.add_argument("--log", metavar="LEVEL", help="trace, debug, info, warning, error or fatal (info)")
+    group.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], dest="settings",
+                       help="any other key, such as --set mqtt.keepalive=30; may be repeated")  # fmt: skip
+
+
+_FLAGS = {
+    "port": "bus.port",
+    "baud": "bus.baud",
+    "packs": "bus.packs",
+    "interval": "interval",
+    "user": "mqtt.user",
+    "tls": "mqtt.tls",
+    "ca": "mqtt.ca",
+    "base": "base",
+    "log": "log",
+}
+
+
+def flags(args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line sets, as dotted key -> value. Raises _UsageError."""
+    out: dict[str, Any] = {}
+    for flag, key in _FLAGS.items():
+        value = getattr(args, flag)
+        if value is not None:
+            out[key] = value
+    if args.broker is not None:
+        host, port = _host_port(args.broker)
+        out["mqtt.host"] = host
+        if port:
+            out["mqtt.port"] = port
+    keys = [row[0] for row in schema.rows()]
+    for text in args.settings:
+        key, equals, value = text.partition("=")
+        if not equals or key not in keys or key.startswith("pack."):
+            near = min(keys, key=lambda known: schema.distance(key, known))
+            raise _UsageError(
+                f"--set {key}: there is no such key; the nearest is {near}. Example: --set mqtt.keepalive=30"
+            )
+        out[key] = value
+    return out
+
+
+def _host_port(text: str) -> tuple[str, str]:
+    """host, host:port, [v6]:port or a bare IPv6 address."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        return host, rest.removeprefix(":")
+    host, colon, port = text.rpartition(":")
+    if not colon or ":" in host:
+        return text, ""
+    if not port.isdecimal():
+        raise _UsageError(f'--broker "{text}": the port must be a number. Example: --broker 192.168.1.10:1883')
+    return host, port
+
+
+def _config(args: argparse.Namespace) -> int:
+    if args.action == "example":
+        sys.stdout.write(settings.example())
+        return 0
+    loaded = settings.load(args.config, flags=flags(args))
+    if args.action == "show":
+        sys.stdout.write(settings.show(loaded))
+        return 0
+    mqtt = loaded.config["mqtt"]
+    if mqtt["tls"]:
+        from jkbridge.tls import tls_context
+
+        tls_context(mqtt)
+    bus = loaded.config["bus"][0]
+    broker = f"{mqtt['host']}:{mqtt['port']}" if mqtt["host"] else "embedded broker"
+    packs = "1 to 15 as they answer" if bus["scan"] else ", ".join(str(address) for address in bus["packs"])
+    print(f"The configuration can be used ({loaded.file or 'no file found: defaults, environment and flags'}).")
+    print(f"  bus    {bus['port'] or 'simulated'}, packs {packs}, every {loaded.config['interval']} s")
+    print(f"  MQTT   {broker}, base {loaded.config['base']}")
+    return 0
+
+
+def _dispatch(args: argparse.Namespace) -> int:
+    if args.command == "simulate":
+        from jkbridge.simulator import command as simulator
+
+        return int(simulator.main(args))
+    if args.command == "decode":
+        from jkbridge import decode as decoder
+
+        return int(decoder.main(args))
+    if args.command == "config":
+        return _config(args)
+    loaded = settings.load(args.config, flags=flags(args))
+    log = Log(levels.level_of(loaded.config["log"]))
+    if args.command == "replay":
+        from jkbridge import replay
+
+        if not args.print_only and not loaded.config["mqtt"]["host"]:
+            raise _UsageError(
+                "replay needs a broker: --broker 192.168.1.10, or mqtt.host in the configuration; or --print."
+            )
+        return replay.main(args, loaded.config, "bus.packs" in loaded.sources, log)
+    from jkbridge import run
+
+    return run.main(loaded, log, table=not args.no_table)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. 0: done; 1: it failed; 2: the command line or the configuration cannot be used."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _dispatch(parse(words or ["--help"]))
+        sys.stdout.flush()
+        return code
+    except SystemExit as e:  # argparse, after --help, --version or a usage error
+        return e.code if isinstance(e.code, int) else EXIT_USAGE
+    except (ConfigError, _UsageError) as e:
+        print(f"jkbridge: {e}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; Python would complain about it once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILURE

@@ -1,0 +1,23 @@
+"""The host's clock for the core: a 30-bit wrapping millisecond count (see jkcore/clock.py)."""
+
+from __future__ import annotations
+
+import time
+
+MASK = 0x3FFFFFFF
+_HALF = 0x20000000
+
+
+def now_ms() -> int:
+    """Milliseconds of a clock that never jumps, wrapped to 30 bits."""
+    return (time.monotonic_ns() // 1_000_000) & MASK
+
+
+def since(now: int, then: int) -> int:
+    """Milliseconds from `then` to `now`."""
+    return (now - then) & MASK
+
+
+def later(a: int, b: int) -> int:
+    """The later of two times. The core must never see time run backwards: a difference of -1 ms reads as 12 days."""
+    return a if ((a - b) & MASK) < _HALF else b

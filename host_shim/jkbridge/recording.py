@@ -1,0 +1,88 @@
+"""The text format of recorded bus bytes, read and written: what `--capture` records and `replay` and `decode` read.
+
+Lines, in UTF-8:
+  # anything                   a comment; also behind a `#` at the end of a line
+  55 AA EB 90 01 ...           hex bytes without a time: they follow each other as at 115200 baud
+  12.345 < 01 10 16 20 ...     bytes with the time they were complete at, in seconds since any moment, and a
+  direction: 12.300 > 01 10 16 20 ...     `<` received from the bus, `>` sent by the bridge; without one they
+  were received
+A file of anything else is taken as raw bytes, received one after the other.
+Times never run backwards: a line with a time before its predecessor's counts as happening at the same moment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+RECEIVED = "<"
+SENT = ">"
+
+_TIMED = re.compile(r"(\d{1,9})\.(\d{1,6})[ \t]+(?:([<>])[ \t]*)?((?:[0-9A-Fa-f]{2}[ \t]*)+)")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ \t]*)+")
+_NS_PER_BYTE = 10 * 1_000_000_000 // 115_200
+_RAW_CHUNK = 64
+
+
+class Chunk(NamedTuple):
+    """Bytes of the bus with the time of their last one, ms from the start of the recording."""
+
+    at: int
+    direction: str
+    data: bytes
+
+
+def parse(content: bytes) -> list[Chunk]:
+    """All bytes of the content of a recording in order of time, which starts at 0."""
+    lines = _lines(content)
+    if lines is None:
+        return list(_paced((None, RECEIVED, content[i : i + _RAW_CHUNK]) for i in range(0, len(content), _RAW_CHUNK)))
+    return list(_paced(iter(lines)))
+
+
+def has_times(content: bytes) -> bool:
+    """True when at least one line carries a time."""
+    return any(at is not None for at, _, _ in _lines(content) or ())
+
+
+def line(at_ms: int, direction: str, data: bytes) -> str:
+    """One line of the format for bytes at a time (ms since any moment)."""
+    return f"{at_ms // 1000}.{at_ms % 1000:03d} {direction} {data.hex(' ').upper()}\n"
+
+
+def _lines(content: bytes) -> list[tuple[int | None, str, bytes]] | None:
+    """(time in ms or None, direction, bytes) of each line; None when this is not the text format."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    out: list[tuple[int | None, str, bytes]] = []
+    for full in text.splitlines():
+        bare = full.partition("#")[0].strip()
+        if not bare:
+            continue
+        timed = _TIMED.fullmatch(bare)
+        if timed:
+            seconds, fraction, direction, digits = timed.groups()
+            at = int(seconds) * 1000 + int(fraction.ljust(6, "0")) // 1000
+            out.append((at, direction or RECEIVED, bytes.fromhex(digits)))
+        elif _HEX.fullmatch(bare):
+            out.append((None, RECEIVED, bytes.fromhex(bare)))
+        else:
+            return None
+    return out
+
+
+def _paced(lines: Iterator[tuple[int | None, str, bytes]]) -> Iterator[Chunk]:
+    """Times for all: given ones as they are, others as the line at 115200 baud would need."""
+    zero: int | None = None
+    now_ns = 0
+    for at, direction, data in lines:
+        if at is None:
+            now_ns += len(data) * _NS_PER_BYTE
+        else:
+            if zero is None:
+                zero = at - now_ns // 1_000_000
+            now_ns = max(now_ns, (at - zero) * 1_000_000)
+        yield Chunk(now_ns // 1_000_000, direction, data)
