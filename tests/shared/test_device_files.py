@@ -1,0 +1,81 @@
+"""Configuration file, console and board of the device's side; on CPython and on MicroPython."""
+
+from jkcore import log
+from jkdevice import files, hardware
+from jkdevice.console import Console
+
+
+def complaint(data):
+    try:
+        files.parse(data, "config.json")
+    except files.FileError as error:
+        return str(error)
+    return None
+
+
+def test_what_is_json_is_read():
+    assert files.parse(b'{"mqtt": {"host": "a"}, "interval": 5}', "x") == {"mqtt": {"host": "a"}, "interval": 5}
+    assert files.parse(b'\xef\xbb\xbf{"base": "k\xc3\xbcche"}\n', "x") == {"base": "küche"}
+
+
+def test_a_mistake_is_said_with_its_place():
+    for data, line in (
+        (b'{\n  "interval": five\n}\n', "line 2"),
+        (b'{\n  "mqtt": {\n    "host": 192.168.1.10\n  }\n}\n', "line 3"),
+        (b"{\n  'mqtt': {}\n}", "line 2"),
+        (b'{"interval": 5}\nand more', "line 2"),
+    ):
+        text = complaint(data)
+        assert text is not None, data
+        assert text.startswith("config.json is not JSON: look at " + line), (data, text)
+
+
+def test_a_file_cut_short_is_said():
+    for data in (b"", b"{", b'{"a": 1', b'{"mqtt": {"host": "a"}\n', b'{"a": "b'):
+        text = complaint(data)
+        assert text is not None, data
+        assert "ends too early" in text or "line 1" in text, text
+    assert "ends too early" in complaint(b'{"mqtt": {"host": "a"}\n')
+
+
+def test_a_missing_file_is_said_with_an_example():
+    try:
+        files.read_config("/no/such/folder/config.json")
+    except files.FileError as error:
+        assert "/no/such/folder/config.json is missing" in str(error)
+        assert '{"mqtt": {"host": "192.168.1.10"}}' in str(error)
+    else:
+        raise AssertionError("read a file that is not there")
+
+
+def test_console_lines_and_levels():
+    lines = []
+    console = Console(log.INFO, lambda: 12345, lines.append)
+    console(log.DEBUG, "no")
+    console(log.INFO, "up")
+    console(log.WARNING, "look")
+    console(log.FATAL, "end")
+    assert lines == ["     12345 info    up", "     12345 warning look", "     12345 fatal   end"]
+
+
+class Board:
+    NAME = "test"
+    SERIAL = (("a", 1, 17, 16, 4, 1), ("b", 2, 25, 26, None, 0))
+    POWER = ()
+    WATCHDOG_MS = 0
+
+
+def test_a_line_is_chosen_by_its_name():
+    assert hardware.serial_row(Board, "")[0] == "a"
+    assert hardware.serial_row(Board, "b")[1:] == (2, 25, 26, None, 0)
+    try:
+        hardware.serial_row(Board, "/dev/ttyUSB0")
+    except hardware.BoardError as error:
+        assert '"/dev/ttyUSB0" is not a line of board test: it has "a", "b"' in str(error)
+    else:
+        raise AssertionError("found a line that is not there")
+
+
+def test_no_watchdog_and_no_power_pins_where_there_are_none():
+    assert hardware.open_watchdog(Board) is None
+    hardware.power_up(Board)

@@ -1,0 +1,36 @@
+"""Heap of the whole device program: packs that answer, a broker that accepts everything, all announced.
+
+The ceilings are a little above what was reached, so that growth is noticed; `make size` prints where it goes.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import mp
+import pytest
+
+sys.path.insert(0, str(mp.ROOT / "tools"))
+import heap
+
+# Packs: bytes of heap on 32-bit MicroPython after the start, and the most while announcing.
+CEILINGS = {1: (77_000, 86_000), 15: (97_000, 106_000)}
+
+
+@pytest.mark.parametrize("packs", CEILINGS)
+def test_heap_of_the_device_program(packs):
+    found = heap.measure(packs)
+    print(f"\n{packs} packs: after start {found.started}, highest {found.peak}, later {found.steady} bytes")
+    assert found.messages > 100 * packs, "everything announced and values published"
+    assert found.started < CEILINGS[packs][0]
+    assert found.peak < CEILINGS[packs][1]
+    assert found.steady < CEILINGS[packs][0] + 1000
+
+
+def test_fifteen_packs_run_in_172_kilobytes_of_64_bit_heap():
+    assert heap.run_on_unix(15, "172k", 200).startswith("ended ")
+
+
+def test_too_little_heap_is_noticed():
+    """The test above would see a crash."""
+    assert not heap.run_on_unix(15, "60k", 200).startswith("ended ")
