@@ -23,6 +23,7 @@ VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 STATE = os.path.join(VENV, "jkbridge-setup.json")
 WASM = os.path.join(ROOT, "tests", "wasm")
+LOG = os.path.join(ROOT, "build", "setup.log")
 UMQTT = os.path.join(ROOT, "build", "umqtt", "umqtt", "simple.py")
 OLDEST = (3, 11)
 OLDEST_NODE = 18
@@ -42,10 +43,7 @@ def newer_python():
     """Path of another Python on this machine that is new enough, or None."""
     for minor in range(15, OLDEST[1] - 1, -1):
         path = shutil.which("python3.%d" % minor)
-        if (
-            path
-            and subprocess.call([path, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
-        ):
+        if path and subprocess.call([path, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
             return path
     return None
 
@@ -112,7 +110,7 @@ def save_state(state):
 
 
 def quiet(command, what, **options):
-    """Run a command silently; show its last lines and raise SetupError when it fails."""
+    """Run a command silently; when it fails, keep what it printed and raise SetupError with the lines that matter."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -122,9 +120,13 @@ def quiet(command, what, **options):
         **options,
     )
     if done.returncode:
-        tail = "\n".join("    " + line for line in done.stdout.strip().splitlines()[-12:])
+        with open(LOG, "w") as file:
+            file.write(done.stdout)
+        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
+        telling = [line for line in lines if line.lower().startswith(("error", "npm error"))] or lines
         raise SetupError(
-            "%s failed (%s ended with %d):\n%s" % (what, os.path.basename(command[0]), done.returncode, tail)
+            "%s failed (%s ended with %d; all it said is in build/setup.log):\n    %s"
+            % (what, os.path.basename(command[0]), done.returncode, "\n    ".join(telling[-6:]))
         )
     return done.stdout
 
@@ -161,9 +163,7 @@ def install(state, extra):
             "test": "installing what running, the tests and the linters need",
         }[extra]
     )
-    pip(
-        ["--editable", ROOT if extra == "run" else "%s[%s]" % (ROOT, extra)], "Installing jkbridge's packages"
-    )
+    pip(["--editable", ROOT if extra == "run" else "%s[%s]" % (ROOT, extra)], "Installing jkbridge's packages")
     state[extra] = key
     save_state(state)
 
@@ -171,9 +171,7 @@ def install(state, extra):
 def node_version(path):
     """Major version of a node program, 0 when it does not run."""
     try:
-        text = subprocess.check_output(
-            [path, "--version"], stderr=subprocess.DEVNULL, universal_newlines=True
-        )
+        text = subprocess.check_output([path, "--version"], stderr=subprocess.DEVNULL, universal_newlines=True)
         return int(text.strip().lstrip("v").split(".")[0])
     except (OSError, subprocess.CalledProcessError, ValueError):
         return 0
