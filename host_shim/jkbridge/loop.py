@@ -203,7 +203,7 @@ class Watchdog(threading.Thread):
             now = time.monotonic()
             # A process that was stopped as a whole (Ctrl-Z, a paused machine) wakes with everybody late: the loop gets
             # its chance first. So it takes two looks in a row, each of them on time.
-            punctual = now - looked < period + 1.0
+            punctual = now - looked < 2 * period
             looked = now
             silent = now - self._loop.turned
             late = late + 1 if punctual and silent > self._limit else 0
