@@ -43,3 +43,12 @@ def test_named_packs_are_not_scanned_for():
     assert b"jkbms/+/availability" not in house.bridge.subscriptions()
     house.run(30)
     assert house.of("jkbms/3/availability")[0].payload == "offline"
+
+
+def test_the_search_starves_nobody():
+    """Over a gateway an address nobody has takes a second: the pack that was found keeps its interval meanwhile."""
+    house = House([1], interval=1, bus={"port": "tcp://192.168.1.50:8899"})
+    house.run(60)
+    times = [m.at for m in house.of("jkbms/1/live")]
+    assert max(b - a for a, b in zip(times, times[1:], strict=False)) <= 4000
+    assert [m.payload for m in house.of("jkbms/1/availability")].count("offline") <= 1

@@ -35,6 +35,7 @@ class Poller(Exchange):
         self._retry = False  # the last question is to be asked once more
         self._retried = False
         self._credit = 0  # live requests since the last other one
+        self._unsure_next = True
 
     def begin(self, now: int) -> None:
         """The line is ours (again): everything is due. (Older times would not compare any more.)"""
@@ -56,14 +57,21 @@ class Poller(Exchange):
             self.pack.counts[RETRIES] += 1
             return self.ask(tx, self.pack, self.kind, now)
         self._retried = False
-        if self._find_live(now):
-            if self.pack.misses == 0:
-                self._measure(self.pack, now)
+        # Packs nobody knows of yet, or that failed once, take every second turn: they must not starve the known ones.
+        if self._unsure_next and self._find_unsure(now):
+            self._unsure_next = False
             return self.ask(tx, self.pack, _LIVE, now)
+        if self._find_live(now):
+            self._unsure_next = True
+            self._measure(self.pack, now)
+            return self.ask(tx, self.pack, _LIVE, now)
+        self._unsure_next = True
         kind = self._find_other(now)
         if kind:
             self._credit = 0
             return self.ask(tx, self.pack, kind, now)
+        if self._find_unsure(now):
+            return self.ask(tx, self.pack, _LIVE, now)
         return 0
 
     def _measure(self, pack, now: int) -> None:
@@ -78,12 +86,12 @@ class Poller(Exchange):
         self.turn = longest
 
     def _find_live(self, now: int) -> bool:
-        """Choose the pack that answers, or may answer, whose live value is most overdue (self.pack)."""
+        """Choose the answering pack whose live value is most overdue (self.pack)."""
         best = None
         overdue = 0
         answering = 0
         for pack in self.packs:
-            if pack.misses <= 1:
+            if pack.misses == 0:
                 answering += 1
                 if reached(now, pack.notes[DUE + _LIVE]):
                     late = since(now, pack.notes[DUE + _LIVE])
@@ -95,6 +103,14 @@ class Poller(Exchange):
         self._credit += 1
         self.pack = best
         return True
+
+    def _find_unsure(self, now: int) -> bool:
+        """Choose a pack that was not asked yet, or whose last answer failed (self.pack)."""
+        for pack in self.packs:
+            if pack.misses == 1 and reached(now, pack.notes[DUE + _LIVE]):
+                self.pack = pack
+                return True
+        return False
 
     def _other_due(self, now: int) -> bool:
         for pack in self.packs:
