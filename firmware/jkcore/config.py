@@ -20,6 +20,8 @@ bus.kind|option|serial|serial|serial|hd
 bus.port|text|0..200||/dev/ttyUSB0|hd
 bus.baud|int|9600,19200,38400,57600,115200,230400,460800,921600|115200|115200|hd
 bus.packs|packs|1..15|1-15|1-4,7|hd
+bus.role|option|auto,poll,listen|auto|auto|hd
+bus.ask_about|bool||false|true|hd
 bus.name|text|0..40||Garage|hd
 mqtt.host|text|0..253||192.168.1.10|hd
 mqtt.port|int|1..65535|1883|1883|hd
