@@ -17,7 +17,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from jkbridge.simulator import Line, make_line
+from jkbridge.simulator import Host, Line, make_line
 from jkcore import config as core_config
 from jkcore.bridge import Bridge
 from jkcore.message import HEAD
@@ -52,16 +52,21 @@ class Said(NamedTuple):
     text: str
 
 
-def configuration(packs: Iterable[int], interval: int = 5, port: str = "/dev/ttyUSB0", **more: Any) -> dict:
-    """A complete configuration of the host."""
-    raw: dict[str, Any] = {"interval": interval, "bus": {"port": port, "packs": list(packs)}, **more}
+def configuration(
+    packs: Iterable[int] | None, interval: int = 5, port: str = "/dev/ttyUSB0", bus: dict | None = None, **more: Any
+) -> dict:
+    """A complete configuration of the host. packs: None for all that answer; bus: further keys of the bus."""
+    raw: dict[str, Any] = {"interval": interval, "bus": {"port": port, **(bus or {})}, **more}
+    if packs is not None:
+        raw["bus"]["packs"] = list(packs)
     return core_config.load(raw, "host")
 
 
 class House:
-    """addresses: packs on the line; polled: packs the bridge is told of (default: the same).
+    """addresses: packs on the line; polled: packs the bridge is told of (default: the same); scan: it is told of none.
 
-    line: use this one instead of making one; more: further keys of the configuration. Attributes: bridge,
+    line: use this one instead of making one; host: another connection to it than the first (a second bridge);
+    more: further keys of the configuration. Attributes: bridge,
     bus, line, messages, requests, said, now (the clock handed to the core), elapsed (ms since start).
     """
 
@@ -82,6 +87,10 @@ class House:
         stories: Any = ((),),
         firmware: Any = "15.41",
         per_second: int = 50,
+        role: str = "auto",
+        scan: bool = False,
+        ask_about: bool = False,
+        host: Host | None = None,
         **more: Any,
     ) -> None:
         addresses = list(addresses)
@@ -90,11 +99,18 @@ class House:
                 addresses, paced=paced, latency_ms=latency_ms, seed=seed, stories=stories, firmware=firmware
             )
         self.line = line
-        for station in line.stations:  # remember everything that was ever sent
-            station.sent = {name: collections.deque() for name in station.sent}
-            station.answer = self._writing_down(station.address, station.answer)
+        self.wire = host or line
+        if host is None:
+            for station in line.stations:  # remember everything that was ever sent
+                station.sent = {name: collections.deque() for name in station.sent}
+                station.answer = self._writing_down(station.address, station.answer)
         self.units: list[tuple[int, bytes]] = []  # (address, answer) of every pack, before faults strike
-        self.config = configuration(sorted(set(addresses)) if polled is None else polled, interval, port, **more)
+        if polled is None and not scan and "packs" not in more.get("bus", {"packs": 0}):
+            scan = True  # a bus of the test's own
+        if polled is None and not scan:
+            polled = sorted(set(addresses) - {0})
+        bus = {"role": role, "ask_about": ask_about, **more.pop("bus", {})}
+        self.config = configuration(polled, interval, port, bus, **more)
         self.messages: list[Message] = []
         self.requests: list[Request] = []
         self.said: list[Said] = []
@@ -102,7 +118,7 @@ class House:
         self.fed: list[tuple[int, int]] = []  # (ms, number of bytes)
         self.start = start
         self.elapsed = 0
-        self.deaf_ms = 0  # the loop reads the port only every so many ms
+        self.deaf_ms = 0  # a turn of the loop takes so many ms
         self._read_at = 0
         self.bridge = Bridge(self.config, self._log, instance, "CPython", "linux", per_second)
         self.bus = self.bridge.buses[0]
@@ -133,18 +149,19 @@ class House:
     def turn(self) -> None:
         """One turn of the loop at the present time."""
         now = self.now
-        if self.elapsed >= self._read_at:
-            data = self.line.read(now)
-            if data:
-                self.heard += data
-                self.fed.append((self.elapsed, len(data)))
-                self.bus.feed(data, len(data), now)
-            self._read_at = self.elapsed + self.deaf_ms
+        if self.elapsed < self._read_at:
+            return
+        self._read_at = self.elapsed + self.deaf_ms
+        data = self.wire.read(now)
+        if data:
+            self.heard += data
+            self.fed.append((self.elapsed, len(data)))
+            self.bus.feed(data, len(data), now)
         count = self.bus.tick(now)
         if count:
             tx = bytes(self.bus.tx[:count])
             self.requests.append(Request(self.elapsed, tx[0], REQUEST_NAMES[tx[3]]))
-            self.line.write(tx, now)
+            self.wire.write(tx, now)
         self.bridge.tick(now)
         if self.taking:
             self.take()
@@ -181,7 +198,7 @@ class House:
     def _rest(self) -> int:
         rest = self.bridge.sleep_ms(self.now)
         assert rest >= 0
-        due = self.line.due_ms(self.now)
+        due = self.wire.due_ms(self.now)
         if due is not None:
             rest = min(rest, max(math.ceil(due), self._read_at - self.elapsed))
         return max(1, rest)

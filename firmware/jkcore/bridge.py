@@ -72,12 +72,13 @@ class Bridge:
             packs.append(_make_pack(address, names.get(address)))
         if not bus["scan"]:  # else they exist once they have answered: came_online
             self.packs.extend(packs)
-        return Rs485Bus(bus, packs, 1000 * config["interval"], self.log, self.publisher)
+        seed = int(self.instance[-4:], 16)
+        return Rs485Bus(bus, packs, 1000 * config["interval"], self.log, self.publisher, seed)
 
     def new_pack(self, bus, address: int):
         """A pack nobody configured was heard."""
         pack = _make_pack(address, None)
-        bus.packs.append(pack)
+        bus.add(pack)
         self.packs.append(pack)
         say(self.log, INFO, texts.HEARD, address)
         return pack
@@ -188,6 +189,9 @@ class Bridge:
             if bus.state() != bus.told:
                 bus.told = bus.state()
                 self.publisher.tell_health()
+            if bus.role() != bus.role_told:
+                bus.role_told = bus.role()
+                self.publisher.tell_info()
 
     def sleep_ms(self, now: int) -> int:
         """How long the loop may rest if nothing arrives."""

@@ -2,7 +2,8 @@
 
 Timing (protocol/rs485.md section 1.2): at least 100 ms between the end of one exchange and the next request; 0.5 s for
 a live answer, 1.0 s for settings and about. Before the first request the line is listened to for 2 s, and whenever
-somebody else is heard this starts again: two masters on one line garble each other.
+somebody else is heard this starts again: two masters on one line garble each other. A JK master asks every 0.4 s or
+more often, so bytes that nothing explains hold the next request back for longer: by then he has shown himself.
 """
 
 from jkcore import modbus
@@ -14,7 +15,19 @@ LISTENING = const(0)  # not sending: the line is not known to be ours
 READY = const(1)
 WAITING = const(2)  # for an answer
 
+# What the configuration asks for
+AUTO = const(0)
+POLL = const(1)
+LISTEN = const(2)
+
 _LISTEN = const(2000)
+# So much longer, by chance, when another master was heard: two bridges must not take over at the same moment for ever.
+_YIELD = const(5000)
+_YIELD_MORE = const(10000)
+_HOLD = const(450)  # no request this soon after bytes that nothing explains,
+_HOLD_MORE = const(150)  # and by chance so much longer: two bridges that garble each other must fall out of step
+_ECHO = const(50)  # our own request heard so soon is an echo
+_ECHO_NETWORK = const(500)
 _GAP = const(100)
 _GAP_MAX = const(400)
 _QUIET = const(20)  # no request this soon after any byte
@@ -22,6 +35,7 @@ _STRAY = const(4)  # so many bytes out of nowhere are somebody, not a glitch
 _LATE = const(3000)  # an answer this late is still one
 _PATIENCE_MAX = const(2000)
 _CALM = const(2)
+_PRIME = const(65537)  # of the chance: 75 is a generator of all numbers below it
 
 _LIVE = const(2)
 
@@ -29,39 +43,68 @@ _LIVE = const(2)
 class Exchange:
     """What the line is doing. The schedule (poll.py) is built on it."""
 
-    def __init__(self, packs, network: bool):
-        """packs: the Packs to poll; network: the line is a TCP gateway."""
+    def __init__(self, packs, network: bool, wanted: int, seed: int):
+        """packs: the Packs to poll; network: the line is a TCP gateway; wanted: AUTO, POLL or LISTEN; seed: of chance,
+        0..65535, another one for every bridge."""
         self.packs = packs
+        self.wanted = wanted
         self.state = LISTENING
+        self.master = False  # another master was heard since listening began
         self.pack = None  # asked last
         self.kind = 0
         self.sent_at = 0
         self.gap = _GAP  # only ever grows
         self._least = 500 if network else 0
         self.patience = self._least  # added to every time-out, grows with late answers and shrinks with good ones
-        self.foreign = 0  # times somebody else was heard
+        self.foreign = 0  # times somebody else was heard while the line was thought ours
+        self.crossed = 0  # of these, how often a request of ours was already on its way
         self.echoes = 0
         self.answer_bytes = 0  # heard since the last request
+        self._echo_ms = _ECHO_NETWORK if network else _ECHO
         self._echo_due = False
+        self._turned = 0  # time of the last turn of the loop
         self._quiet_since = 0
+        self._calm = _LISTEN  # so long the line must be silent before it is ours
         self._next = 0  # no request before this
         self._last_rx = 0
         self._stray = 0
         self._damage = 0
+        self._chance = seed % _PRIME
+        self._strangers = 0  # frames nobody here asked for since listening began
 
     def listen(self, now: int) -> None:
         """Send nothing until the line has been silent for 2 s."""
         self.state = LISTENING
         self.pack = None
+        self.master = False
+        self._calm = _LISTEN
         self._quiet_since = now
         self._stray = 0
+        self._strangers = 0
 
-    def stand_down(self, now: int) -> None:
-        """Somebody else is the master here."""
+    def stand_down(self, now: int, master: bool) -> None:
+        """Somebody else talks on this line; master: he asks for answers, so he will go on."""
         if self.state != LISTENING:
             self.foreign += 1
+            if self.state == WAITING:
+                self.crossed += 1
             self.listen(now)
         self._quiet_since = now
+        if master and not self.master:
+            self.master = True
+            self._calm = _LISTEN + _YIELD + self._draw(_YIELD_MORE, now)
+
+    def overheard(self, address: int, now: int) -> None:
+        """A frame that nobody here asked for. One may be the answer to an earlier run of ours; the bus master's own
+        (address 0), or a second one, has another master behind it."""
+        self.stand_down(now, address == 0 or self._strangers > 0)
+        self._strangers += 1
+
+    def _draw(self, most: int, now: int) -> int:
+        """A number by chance, 0..most."""
+        # Small steps: every product stays a small int on the device.
+        self._chance = ((self._chance + (now & 0x3FF)) * 75 + 74) % _PRIME
+        return self._chance % (most + 1)
 
     def heard(self, count: int, now: int) -> bool:
         """`count` bytes came. True when they show that somebody else is talking (then we listen again)."""
@@ -75,14 +118,22 @@ class Exchange:
         if self.state == READY and reached(now, self._next) and not self._late_possible(now):
             self._stray += count
             if self._stray >= _STRAY:
-                self.stand_down(now)
+                self.stand_down(now, False)
                 return True
+            self.hold(now)
         return False
+
+    def hold(self, now: int) -> None:
+        """Bytes came that nothing explains: before the next request whoever sent them gets the time to go on."""
+        until_then = after(self._last_rx, _HOLD + self._draw(_HOLD_MORE, now))
+        if until(now, self._next) < until(now, until_then):
+            self._next = until_then
 
     def may_send(self, now: int) -> bool:
         """True when the line is ours and silent. Ends the listening when that has been long enough."""
+        self._turned = now
         if self.state == LISTENING:
-            if since(now, self._quiet_since) < _LISTEN:
+            if self.wanted == LISTEN or since(now, self._quiet_since) < self._calm:
                 return False
             self.state = READY
             self._next = now
@@ -123,9 +174,15 @@ class Exchange:
         return False
 
     def is_echo(self, address: int, kind: int) -> bool:
-        """True when a request heard is our own, thrown back by the adapter: the first like it before the answer."""
-        if self.state == WAITING and self._echo_due and address == self.pack.address and kind == self.kind:
+        """True when a request heard is our own, thrown back by the adapter: the first like it, and soon enough.
+
+        How soon is counted to the last turn of the loop: what a slow turn reads late may have come right behind it.
+        """
+        if self.state != WAITING or not self._echo_due or since(self._turned, self.sent_at) > self._echo_ms:
+            return False
+        if address == self.pack.address and kind == self.kind:
             self._echo_due = False
+            self.answer_bytes -= modbus.REQUEST_LENGTH
             self.echoes += 1
             return True
         return False
@@ -190,9 +247,13 @@ class Exchange:
         """How long nothing can happen here unless bytes come."""
         if self.state == LISTENING:
             heard = since(now, self._quiet_since)
-            return _LISTEN - heard if heard < _LISTEN else 0
+            if self.wanted == LISTEN:
+                return 1000
+            return self._calm - heard if heard < self._calm else 0
         if self.state == WAITING:
             waited = since(now, self.sent_at)
+            if waited <= self._echo_ms:  # then is_echo must see that time has passed
+                return self._echo_ms + 1 - waited
             return self.limit() - waited if waited < self.limit() else 10
         wait = until(now, self._next)
         quiet = since(now, self._last_rx)

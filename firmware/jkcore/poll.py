@@ -22,20 +22,28 @@ _AGAIN = const(10000)  # settings or about did not come, or never agree: try aga
 
 _SETTINGS = const(1)
 _LIVE = const(2)
+_ABOUT = const(3)
 
 
 class Poller(Exchange):
     """The bus tells it what was heard; tick() tells whom to ask."""
 
-    def __init__(self, packs, interval: int, network: bool):
-        """packs: the Packs to poll; interval: ms between live values; network: the line is a TCP gateway."""
-        super().__init__(packs, network)
+    def __init__(self, packs, interval: int, network: bool, wanted: int, seed: int):
+        """packs: the Packs to poll; interval: ms between live values; the rest: see Exchange."""
+        super().__init__(packs, network, wanted, seed)
         self.interval = interval
         self.turn = 0  # ms a round of live readings takes, measured
         self._retry = False  # the last question is to be asked once more
         self._retried = False
         self._credit = 0  # live requests since the last other one
         self._unsure_next = True
+
+    def listen(self, now: int) -> None:
+        super().listen(now)
+        for pack in self.packs:  # another master has another pace
+            pack.turn = 0
+            pack.notes[LIVE_ASKED] = -1
+            pack.notes[DUE + _ABOUT] = now
 
     def begin(self, now: int) -> None:
         """The line is ours (again): everything is due. (Older times would not compare any more.)"""
@@ -191,6 +199,8 @@ class Poller(Exchange):
     def _ask_again(self, now: int) -> bool:
         """The exchange failed. True when no more has to be decided: there is a retry, or it was not for live values."""
         self.finish(now)
+        if self.answer_bytes > 0:
+            self.hold(now)
         if self.pack.misses == 0 and not self._retried:
             self._retry = True
         elif self.kind != _LIVE:

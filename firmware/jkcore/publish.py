@@ -158,6 +158,10 @@ class Publisher(Outbox):
         """The state of a bus has changed: say so at once."""
         self._health = True
 
+    def tell_info(self) -> None:
+        """The role of a bus has changed: bridge/info says so."""
+        self._info = self.phase == ONLINE or self._info
+
     def say_online(self) -> None:
         """Somebody's will or goodbye overwrote our state, perhaps that of our packs too: correct it."""
         if self.phase == ONLINE:

@@ -1,55 +1,53 @@
-"""One RS485 bus: bytes -> framer -> checks -> packs, and the poller's requests the other way.
+"""One RS485 bus: what the homes drive. Bytes and time go in, packs come out (hearing.py), requests go the other way.
 
-A frame is used only with magic, length, sum, the ack of the pack that was asked behind it, and (live) plausible values;
-settings and about frames only when two in a row agree. Everything refused is counted, at the pack it was asked of.
+A frame is used only with magic, length, sum, the ack of a pack behind it, and (live) plausible values; settings and
+about frames only when two in a row agree. Everything refused is counted, at the pack it was asked of.
+
+Roles: `poll` asks the packs (and stands down while somebody else does), `listen` only hears what another master makes
+them say, `auto` listens first and asks when the line is silent.
 """
 
-from jkcore import framer as fr
-from jkcore import modbus, texts
 from jkcore import pack as pk
+from jkcore import texts
 from jkcore.clock import since
-from jkcore.exchange import LISTENING, WAITING
-from jkcore.fields import table
-from jkcore.intake import REFUSED, Intake
-from jkcore.log import DEBUG, INFO, TRACE, WARNING, say
+from jkcore.exchange import LISTEN, LISTENING, POLL, READY, WAITING
+from jkcore.gaps import Gaps
+from jkcore.hearing import Hearing
+from jkcore.log import DEBUG, INFO, WARNING, say
 from jkcore.poll import Poller
 from jkcore.shim import const
 
-_SETTINGS = const(1)
-_LIVE = const(2)
-_ABOUT = const(3)
 _STALE_MIN = const(10000)
+_STALE_UNKNOWN = const(40000)  # listening, before a pack's cycle is known: the slowest JK master takes 12.8 s for one
 _IDLE = const(1000)  # a unit that is not complete after this silence never will be
-_SUSPECT = const(6)  # damaged answers in a row before something is said
-_ADDRESS = table.offset_of("device_address", _SETTINGS)
+_PIECES = const(450)  # and on a gateway, which may cut it in two, so long it may still become a master's request
 _ECHO = const(16)  # with so few bytes heard nobody has answered: an echo of the request, a glitch
+_UNHEARD = const(40000)  # listening: a configured pack should have been heard by then
+WANTED = ("auto", "poll", "listen")  # by exchange.AUTO, POLL, LISTEN
 
 
-class Rs485Bus:
+class Rs485Bus(Hearing):
     """Feed it received bytes, call tick() every turn of the loop, send what it leaves in `tx`."""
 
-    def __init__(self, config: dict, packs: list, interval: int, log, publisher):
-        """config: one bus of the configuration; packs: its Packs; interval: ms; publisher: told of new frames."""
+    def __init__(self, config: dict, packs: list, interval: int, log, publisher, seed: int):
+        """config: one bus of the configuration; packs: its Packs; interval: ms; publisher: told of new frames;
+        seed: of chance, 0..65535."""
+        super().__init__(packs, log, publisher)
         self.config = config
-        self.packs = packs
         self.tx = bytearray(16)
-        self.accept_unasked = False  # True: nothing is sent, frames are booked by the ack behind them (replay)
         self.is_open = False
         self.reason = "not opened yet"
-        self.bytes_in = 0
-        self.frames = 0
-        self.garbage = 0  # bytes that belonged to nothing
-        self.rejects = [0, 0, 0, 0, 0]  # pieces, by framer.reason
         self.told = ""  # state() that bridge/health has told
+        self.role_told = self.role_said = ""  # role() that bridge/info and the log have told
         self.openings = 0
         self.interval = interval
-        self._framer = fr.Framer()
-        self.poller = Poller(packs, interval, _is_network(config))
-        self._log = log
-        self._publisher = publisher
-        self._intake = Intake(log, publisher)
+        self._network = network = "://" in (config.get("port") or "")
+        asked = [pack for pack in packs if pack.address]  # the bus master answers nobody
+        self.poller = Poller(asked, interval, network, WANTED.index(config["role"]), seed)
+        self.gaps = Gaps(packs, config["ask_about"], network)
         self._last_rx = 0
-        self._foreign_said = [-1, -1]  # when: about bytes, about frames and requests
+        self._opened = 0
+        self._found_said = False
 
     # the port
 
@@ -58,6 +56,7 @@ class Rs485Bus:
         self.is_open = True
         self.reason = ""
         self.openings += 1
+        self._opened = now
         self._framer.reset()
         self.poller.listen(now)
 
@@ -67,6 +66,12 @@ class Rs485Bus:
         self.reason = reason
         self._framer.reset()
 
+    def add(self, pack) -> None:
+        """A pack that was not expected has been heard."""
+        self.packs.append(pack)
+        if pack.address:
+            self.poller.packs.append(pack)
+
     def idle(self, now: int) -> bool:
         """True when no answer is awaited: the moment for work that blocks."""
         return not self.is_open or self.poller.state != WAITING
@@ -75,19 +80,21 @@ class Rs485Bus:
         """The first `count` bytes of data have arrived at `now`."""
         self.bytes_in = (self.bytes_in + count) & 0x3FFFFFFF
         self._last_rx = now
-        foreign = not self.accept_unasked and self.poller.heard(count, now)
+        asking = not self.listening()
+        foreign = not self.accept_unasked and self.poller.heard(count, now) and asking
         at = 0
         while at < count:
             at = self._framer.feed(data, at, count)
             self._drain(now)
-        if foreign:
+        if foreign and not self.poller.master:
             self._say_foreign(texts.FOREIGN_BYTES, 0, now)
 
     def tick(self, now: int) -> int:
         """Number of bytes of `tx` to send now."""
         if not self.is_open:
             return 0
-        if self._framer.pending() and since(now, self._last_rx) >= _IDLE:
+        pending = self._framer.pending()
+        if pending and since(now, self._last_rx) >= _IDLE:
             self._framer.flush()
             self._drain(now)
         if self.accept_unasked:
@@ -102,13 +109,20 @@ class Rs485Bus:
                     self._damage(now)
                 else:
                     self._no_answer(now)
-        return poller.tick(self.tx, now)
+        if pending and self._network and poller.state == READY and since(now, self._last_rx) < _PIECES:
+            return 0
+        count = poller.tick(self.tx, now)
+        if not count and self.listening():
+            count = self.gaps.ask(self.tx, self._last_rx, now)
+        return count
 
     def sleep_ms(self, now: int) -> int:
         """How long nothing needs to be done unless bytes come."""
         if not self.is_open:
             return 1000
         wait = 1000 if self.accept_unasked else self.poller.sleep_ms(now)
+        if self.gaps.wanted and self.listening() and wait > 10 and self.gaps.left(now):
+            wait = 10
         if self._framer.pending():
             quiet = since(now, self._last_rx)
             left = _IDLE - quiet if quiet < _IDLE else 0
@@ -116,7 +130,7 @@ class Rs485Bus:
         return wait
 
     def check_stale(self, now: int) -> None:
-        """Take packs offline whose last live frame is too old."""
+        """Take packs offline whose last live frame is too old; say what has changed on the line."""
         for pack in self.packs:
             if pack.online and since(now, pack.last_live) > self.stale_after(pack):
                 pack.online = False
@@ -124,16 +138,36 @@ class Rs485Bus:
                 self._publisher.went_offline(pack)
                 age = since(now, pack.last_live) // 1000
                 say(self._log, WARNING, texts.OFFLINE, pack.id, age, self._why_silent(pack), pack.address)
+        if self.is_open and not self.accept_unasked:
+            self._say_role()
+            if self.poller.master and not self.config["scan"] and self.listening():
+                self._say_unheard(now)
 
     def stale_after(self, pack) -> int:
-        """ms after which this pack's live frame is no value any more: max(3 x interval, 3 x measured turn, 10 s)."""
-        turn = pack.turn if self.accept_unasked else self.poller.turn
+        """ms after which this pack's live frame is no value any more: max(3 x interval, 3 x measured turn, 10 s).
+
+        Listening, the turn is the cycle heard from this pack; before two of its frames were heard it is not known.
+        """
+        turn = self.poller.turn
+        if self.listening():
+            turn = pack.turn
+            if not turn:
+                return 3 * self.interval if 3 * self.interval > _STALE_UNKNOWN else _STALE_UNKNOWN
         longest = self.interval if self.interval > turn else turn
         return 3 * longest if 3 * longest > _STALE_MIN else _STALE_MIN
 
+    # what it does and why
+
     def role(self) -> str:
-        """What this bridge does on the line."""
-        return "replay" if self.accept_unasked else "poll"
+        """What this bridge does on the line: poll, listen, auto (not decided yet), replay."""
+        if self.accept_unasked:
+            return "replay"
+        poller = self.poller
+        if poller.wanted:
+            return WANTED[poller.wanted]
+        if poller.state != LISTENING:
+            return WANTED[POLL]
+        return WANTED[LISTEN] if poller.master else WANTED[0]
 
     def state(self) -> str:
         """One word for bridge/health."""
@@ -143,124 +177,37 @@ class Rs485Bus:
             return "replay"
         return "listening" if self.poller.state == LISTENING else "polling"
 
+    def _say_role(self) -> None:
+        """One sentence for every change of role."""
+        role = self.role()
+        if role == self.role_said or role == WANTED[0] or role == WANTED[POLL] and self.poller.state == LISTENING:
+            return
+        before = self.role_said
+        self.role_said = role
+        if role == WANTED[LISTEN]:
+            say(self._log, INFO, texts.ROLE_LISTEN if self.poller.wanted != LISTEN else texts.ROLE_LISTEN_ONLY)
+        else:
+            say(self._log, INFO, texts.ROLE_POLL_AGAIN if before else texts.ROLE_POLL)
+
+    def _say_unheard(self, now: int) -> None:
+        """Listening beside a master: packs that are configured and have never been heard, each once."""
+        if since(now, self._opened) < _UNHEARD:
+            return
+        for pack in self.packs:
+            if pack.misses == 1 and not pack.counts[pk.ANSWERS]:
+                pack.misses = 2
+                say(self._log, WARNING, texts.UNHEARD, pack.id, pack.address)
+
     def _why_silent(self, pack):
         if not self.is_open:
             return self.reason
-        if self.poller.state == LISTENING and not self.accept_unasked:
+        if self.listening():
+            return texts.WHY_UNHEARD
+        if self.poller.state == LISTENING:
             return texts.WHY_FOREIGN
         return texts.WHY_SILENT if pack.counts[pk.TIMEOUTS] and pack.misses else texts.WHY_DAMAGED
 
-    # units
-
-    def _drain(self, now: int) -> None:
-        framer = self._framer
-        while True:
-            event = framer.next()
-            if event == fr.NONE:
-                return
-            if event == fr.FRAME:
-                self._frame(now)
-            elif event == fr.REJECT:
-                self._rejected(now)
-            else:
-                self._unit(event, now)
-
-    def _frame(self, now: int) -> None:
-        framer = self._framer
-        kind = framer.kind
-        address = framer.address
-        self.frames = (self.frames + 1) & 0x3FFFFFFF
-        if kind > _ABOUT:
-            return
-        pack = self._find(address)
-        if self.accept_unasked:
-            self._unasked(pack, address, kind, now)
-        elif address == fr.NO_ADDRESS:
-            self._count(pk.NO_ACK)
-            say(self._log, DEBUG, texts.NO_ACK)
-            self._damage(now)
-        elif pack is not None and self.poller.expects(address, kind, now):
-            self._take(pack, kind, now)
-        elif self.poller.doubled(address, kind, now):
-            self._intake.conflict(pack, now)
-        else:
-            self._count(pk.WRONG_ADDRESS)
-            self.poller.stand_down(now)
-            self._say_foreign(texts.FOREIGN_FRAMES, address, now)
-
-    def _find(self, address: int):
-        for pack in self.packs:
-            if pack.address == address:
-                return pack
-        return None
-
-    def _unasked(self, pack, address: int, kind: int, now: int) -> None:
-        """Replay: who sent a frame is told by its ack, or, in settings, by its own address field."""
-        if address == fr.NO_ADDRESS and kind == _SETTINGS:
-            address = self._framer.frame[_ADDRESS]
-            pack = self._find(address)
-        if address > modbus.MAX_ADDRESS:
-            say(self._log, DEBUG, texts.NO_ACK)
-            return
-        if pack is None:
-            pack = self._publisher.new_pack(self, address)
-        self._take(pack, kind, now)
-
-    def _take(self, pack, kind: int, now: int) -> None:
-        """A frame of this pack, whole and asked for. The poller learns what it was worth."""
-        pack.counts[pk.BROKEN] = 0
-        before = pack.last_live
-        verdict = self._intake.take(pack, kind, self._framer.frame, now)
-        if verdict == REFUSED:
-            self.poller.damaged(now)
-            return
-        pack.counts[pk.ANSWERS] += 1
-        if not self.accept_unasked:
-            self.poller.answered(pack, kind, now, verdict)
-        elif kind == _LIVE and pack.online:
-            pack.turn = since(now, before)
-
-    def _unit(self, event: int, now: int) -> None:
-        """A Modbus unit without a frame."""
-        if self.accept_unasked:
-            return
-        framer = self._framer
-        poller = self.poller
-        ours = poller.state == WAITING and poller.pack.address == framer.address
-        if event == fr.REQUEST and poller.is_echo(framer.address, framer.kind):
-            return
-        if ours and event == fr.EXCEPTION:
-            poller.pack.counts[pk.EXCEPTIONS] += 1
-            say(self._log, DEBUG, texts.EXCEPTION, framer.address, framer.code)
-            poller.damaged(now)
-        elif ours and event == fr.ACK:  # its frame was damaged or lost
-            self._count(pk.DAMAGED)
-            self._damage(now)
-        elif event != fr.ACK:
-            poller.stand_down(now)
-            self._say_foreign(texts.FOREIGN_REQUESTS, framer.address, now)
-
-    def _rejected(self, now: int) -> None:
-        framer = self._framer
-        self.garbage = (self.garbage + framer.length) & 0x3FFFFFFF
-        self.rejects[framer.reason] += 1
-        say(self._log, TRACE, texts.REJECTED, framer.length, framer.reason)
-        if framer.reason and not self.accept_unasked:
-            self._count(pk.DAMAGED)
-            self._damage(now)
-
-    def _count(self, counter: int) -> None:
-        """Count at the pack that was asked last."""
-        if self.poller.pack is not None:
-            self.poller.pack.counts[counter] += 1
-
-    def _damage(self, now: int) -> None:
-        pack = self.poller.pack
-        if pack is not None:
-            pack.counts[pk.BROKEN] += 1
-            if pack.counts[pk.BROKEN] == _SUSPECT:
-                say(self._log, WARNING, texts.DAMAGED, pack.id, pack.address)
-        self.poller.damaged(now)
+    # asking
 
     def _no_answer(self, now: int) -> None:
         poller = self.poller
@@ -270,8 +217,16 @@ class Rs485Bus:
             say(self._log, WARNING, texts.SILENT, pack.id, pack.address)
         else:
             say(self._log, DEBUG, texts.NO_ANSWER, pack.id)
-        if pack is self.packs[-1] and pack.misses == 2 and self.config["scan"]:
+        if self.config["scan"] and not self._found_said and self._all_asked():
+            self._found_said = True
             self._say_found()
+
+    def _all_asked(self) -> bool:
+        """True when every address has answered or has been asked twice."""
+        for pack in self.poller.packs:
+            if pack.misses == 1:
+                return False
+        return True
 
     def _say_found(self) -> None:
         """All addresses have been asked once."""
@@ -280,21 +235,3 @@ class Rs485Bus:
             say(self._log, INFO, texts.FOUND, ", ".join(found))
         else:
             say(self._log, WARNING, texts.NOBODY)
-
-    def _say_foreign(self, code: int, address: int, now: int) -> None:
-        """Once at first, then at most once a minute; bytes do not hide a frame or request that tells more."""
-        said = self._foreign_said
-        bare = code == texts.FOREIGN_BYTES
-        if said[1] >= 0 and since(now, said[1]) < 60000:
-            return
-        if bare and said[0] >= 0 and since(now, said[0]) < 60000:
-            return
-        said[0 if bare else 1] = now
-        if bare:
-            say(self._log, WARNING, code)
-        else:
-            say(self._log, WARNING, code, address)
-
-
-def _is_network(config: dict) -> bool:
-    return "://" in (config.get("port") or "")

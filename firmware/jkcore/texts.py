@@ -26,12 +26,18 @@ TOO_LONG = const(19)  # topic
 BIRTH = const(20)
 FOUND = const(21)  # addresses
 NOBODY = const(22)
+ROLE_LISTEN = const(23)
+ROLE_LISTEN_ONLY = const(24)
+ROLE_POLL = const(25)
+ROLE_POLL_AGAIN = const(26)
+UNHEARD = const(27)  # pack id, address
 
 _LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
 _FOREIGN = (
-    ": not sending until the line has been silent for 2 s. Only one master may talk; is a pack at DIP address 0, "
+    ": not sending until the line has been silent for %s. Only one master may talk; is a pack at DIP address 0, "
     "an inverter or another bridge on this line?"
 )
+_LONG = "some seconds"
 _SENTENCES = (
     "a frame without a valid ack behind it was dropped",
     "pack %d refused a request, code %d",
@@ -40,9 +46,9 @@ _SENTENCES = (
     "termination",
     "pack %s does not answer at address %d: " + _LOOK_AT,
     "pack %s: no answer",
-    "heard bytes nobody here asked for" + _FOREIGN,
-    "heard frames of pack %d that nobody here asked for" + _FOREIGN,
-    "heard requests of another master to pack %d" + _FOREIGN,
+    "heard bytes nobody here asked for" + _FOREIGN % "2 s",
+    "heard frames of pack %d that nobody here asked for" + _FOREIGN % _LONG,
+    "heard requests of another master to pack %d" + _FOREIGN % _LONG,
     "pack %s: no good live frame for %d s, now offline: %s",
     "address %d: one pack answers again",
     "pack %s: live frame dropped: %s",
@@ -59,6 +65,12 @@ _SENTENCES = (
     "bus.packs is not given, so addresses 1 to 15 were asked: %s answered. New ones are found within 30 s",
     "none of the addresses 1 to 15 answers: " + _LOOK_AT + ", and that the port is RS485-2 (or RS485-1 with protocol "
     "001)",
+    "another master asks the packs on this line (a JK pack at DIP address 0, an inverter or another bridge): listening "
+    "to what they tell it, sending nothing",
+    "listening only, as configured: sending nothing",
+    "nobody else talks on this line: asking the packs",
+    "the other master has fallen silent: asking the packs again",
+    "pack %s has not been heard: the master on this line gets no answer from address %d; " + _LOOK_AT,
 )
 
 # Why bytes were rejected, by framer.reason
@@ -88,10 +100,12 @@ DOUBTS = (
 WHY_FOREIGN = const(0)
 WHY_SILENT = const(1)
 WHY_DAMAGED = const(2)
+WHY_UNHEARD = const(3)
 _WHY = (
     "somebody else is talking on this line, so nothing is asked",
     "it does not answer at address %d; " + _LOOK_AT,
     "what it answers is damaged or implausible, see its link topic",
+    "nothing of it is heard on this line any more; is it switched off, or its DIP address another one?",
 )
 
 

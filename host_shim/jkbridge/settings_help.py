@@ -17,8 +17,8 @@ HELP = {
     "bus.baud": "Speed of the line; JK packs speak 115200.",
     "bus.packs": "Modbus addresses of the packs as set by their DIP switches. Absent: all of 1 to 15 are asked, those "
     "that answer are shown. 0 is the bus master and cannot be asked.",
-    "bus.role": "poll: ask the packs. listen: only hear what a JK master (a pack with DIP address 0) asks and says. auto: "
-    "listen first, ask when nobody else does.",
+    "bus.role": "poll: ask the packs. listen: only hear what a JK master (a pack with DIP address 0) makes them say. "
+    "auto: listen first, ask when nobody else does.",
     "bus.ask_about": "While listening, ask the packs for model and firmware in the gaps between the master's requests.",
     "bus.name": "Name shown to people.",
     "mqtt.host": "Name or address of the MQTT broker. Absent: a small broker inside the bridge, on this machine only.",

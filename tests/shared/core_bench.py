@@ -20,9 +20,9 @@ def healthy(address, kind):
     return cb.unit(cb.settings(address) if kind == cb.SETTINGS else cb.FRAMES[kind](), address)
 
 
-def configuration(packs, interval=5, port="/dev/ttyUSB0", **more):
-    """A complete configuration."""
-    raw = {"interval": interval, "bus": {"port": port, "packs": packs}}
+def configuration(packs, interval=5, port="/dev/ttyUSB0", role="auto", **more):
+    """A complete configuration; packs: None for all that are heard."""
+    raw = {"interval": interval, "bus": {"port": port, "packs": packs, "role": role}}
     raw.update(more)
     return config.load(raw, "host")
 
@@ -80,6 +80,15 @@ class Bench:
             self.ms += self.step
             self.now = (self.now + self.step) & 0x3FFFFFFF
         return self
+
+    def hear(self, data, chunk=64):
+        """Somebody else's bytes arrive, in pieces, at the pace of the line."""
+        for start in range(0, len(data), chunk):
+            piece = data[start : start + chunk]
+            self.bus.feed(piece, len(piece), self.now)
+            self.turn()
+            self.ms += 6
+            self.now = (self.now + 6) & 0x3FFFFFFF
 
     def of(self, topic):
         """Payloads of one topic."""

@@ -1,0 +1,220 @@
+"""What is heard on an RS485 line, booked to the packs: the half of a bus that takes bytes in (rs485.py has the other).
+
+Asking, a frame counts when it answers a request of ours. Listening beside another master, a frame belongs to the pack
+named by the ack behind it, which is right for the bus master's own unasked frames too (protocol/rs485.md section 3.4);
+a settings frame that lost its ack names its pack itself, a live frame does not and is dropped.
+"""
+
+from jkcore import framer as fr
+from jkcore import modbus, texts
+from jkcore import pack as pk
+from jkcore.clock import since
+from jkcore.exchange import LISTENING, POLL, WAITING
+from jkcore.fields import table
+from jkcore.intake import REFUSED, Intake
+from jkcore.log import DEBUG, TRACE, WARNING, say
+from jkcore.shim import const
+
+_SETTINGS = const(1)
+_LIVE = const(2)
+_ABOUT = const(3)
+_SUSPECT = const(6)  # damaged answers in a row before something is said
+_FORGOTTEN = const(600000)  # ms: a pack not heard for so long starts to be measured anew
+_ADDRESS = table.offset_of("device_address", _SETTINGS)
+
+
+class Hearing:
+    """Units of the line -> packs. Rs485Bus is built on it and makes the poller."""
+
+    def __init__(self, packs: list, log, publisher):
+        self.packs = packs
+        self.accept_unasked = False  # True: nothing is ever sent, and frames are booked as when listening (replay)
+        self.bytes_in = 0
+        self.frames = 0
+        self.garbage = 0  # bytes that belonged to nothing
+        self.rejects = [0, 0, 0, 0, 0]  # pieces, by framer.reason
+        self.poller = None  # made by Rs485Bus, as is
+        self.gaps = None
+        self._framer = fr.Framer()
+        self._log = log
+        self._publisher = publisher
+        self._intake = Intake(log, publisher)
+        self._foreign_said = [-1, -1]  # when: about bytes, about frames and requests
+        self._asked = None  # the pack another master asked last
+        self._unsure = fr.NO_ADDRESS  # the pack a settings frame without an ack named last
+
+    def listening(self) -> bool:
+        """True while frames are booked that nobody here asked for."""
+        poller = self.poller
+        return self.accept_unasked or poller.state == LISTENING and poller.wanted != POLL
+
+    def _drain(self, now: int) -> None:
+        framer = self._framer
+        while True:
+            event = framer.next()
+            if event == fr.NONE:
+                return
+            if event == fr.FRAME:
+                self._frame(now)
+            elif event == fr.REJECT:
+                self._rejected(now)
+            else:
+                self._unit(event, now)
+
+    # frames
+
+    def _frame(self, now: int) -> None:
+        framer = self._framer
+        kind = framer.kind
+        address = framer.address
+        self.frames = (self.frames + 1) & 0x3FFFFFFF
+        if kind > _ABOUT:
+            return
+        pack = self._find(address)
+        if self.listening():
+            self._unasked(pack, address, kind, now)
+        elif address == fr.NO_ADDRESS:
+            self._count(pk.NO_ACK)
+            say(self._log, DEBUG, texts.NO_ACK)
+            self._damage(now)
+        elif pack is not None and self.poller.expects(address, kind, now):
+            self._take(pack, kind, now)
+        elif self.poller.doubled(address, kind, now):
+            self._intake.conflict(pack, now)
+        else:
+            self._count(pk.WRONG_ADDRESS)
+            if self.poller.wanted == POLL:
+                self.poller.overheard(address, now)
+                self._say_foreign(texts.FOREIGN_FRAMES, address, now)
+            else:
+                self._unasked(pack, address, kind, now)
+
+    def _find(self, address: int):
+        for pack in self.packs:
+            if pack.address == address:
+                return pack
+        return None
+
+    def _unasked(self, pack, address: int, kind: int, now: int) -> None:
+        """Book a frame nobody here asked for to its pack, which may be a new one."""
+        if address == fr.NO_ADDRESS and kind == _SETTINGS:
+            address = self._named(self._framer.frame)
+            pack = self._find(address)
+        if address > modbus.MAX_ADDRESS:
+            if self._asked is not None:
+                self._asked.counts[pk.NO_ACK] += 1
+            say(self._log, DEBUG, texts.NO_ACK)
+            return
+        if not self.accept_unasked:
+            self.poller.overheard(address, now)
+            self.gaps.answered()
+        if pack is None:
+            pack = self._publisher.new_pack(self, address)
+            pack.notes[pk.DUE + _ABOUT] = now
+        self._take(pack, kind, now)
+
+    def _named(self, frame) -> int:
+        """The pack a settings frame says it is from; NO_ADDRESS when none, or one never heard of is named once only.
+
+        Behind the 8-bit sum alone a damaged frame could make up a pack.
+        """
+        address = frame[_ADDRESS]
+        if address > modbus.MAX_ADDRESS or frame[_ADDRESS + 1] or frame[_ADDRESS + 2] or frame[_ADDRESS + 3]:
+            return fr.NO_ADDRESS
+        before = self._unsure
+        self._unsure = address
+        return address if address == before or self._find(address) is not None else fr.NO_ADDRESS
+
+    def _take(self, pack, kind: int, now: int) -> None:
+        """A frame of this pack, whole. The poller learns what it was worth."""
+        pack.counts[pk.BROKEN] = 0
+        verdict = self._intake.take(pack, kind, self._framer.frame, now)
+        asked = not self.listening()
+        if verdict == REFUSED:
+            if asked:
+                self.poller.damaged(now)
+            return
+        pack.counts[pk.ANSWERS] += 1
+        if asked:
+            self.poller.answered(pack, kind, now, verdict)
+        elif kind == _LIVE:
+            pack.misses = 0
+            self._learn_cycle(pack, now)
+        elif kind == _ABOUT:
+            self.gaps.came(pack, verdict, now)
+
+    def _learn_cycle(self, pack, now: int) -> None:
+        """Time between two live frames of a pack when another master sets the pace: at once when it is shorter than
+        known, by halves when it is longer, so that a lost frame does not double it."""
+        before = pack.notes[pk.LIVE_ASKED]
+        pack.notes[pk.LIVE_ASKED] = now
+        if before < 0 or since(now, before) > _FORGOTTEN:
+            return
+        cycle = since(now, before)
+        pack.turn = cycle if cycle < pack.turn or not pack.turn else (pack.turn + cycle) // 2
+
+    # units without a frame
+
+    def _unit(self, event: int, now: int) -> None:
+        """A Modbus unit without a frame."""
+        if self.accept_unasked:
+            return
+        framer = self._framer
+        poller = self.poller
+        ours = poller.state == WAITING and poller.pack.address == framer.address
+        if event == fr.REQUEST and poller.is_echo(framer.address, framer.kind):
+            return
+        if ours and event == fr.EXCEPTION:
+            poller.pack.counts[pk.EXCEPTIONS] += 1
+            say(self._log, DEBUG, texts.EXCEPTION, framer.address, framer.code)
+            poller.damaged(now)
+        elif ours and event == fr.ACK:  # its frame was damaged or lost
+            self._count(pk.DAMAGED)
+            self._damage(now)
+        elif event != fr.ACK:
+            poller.stand_down(now, event != fr.EXCEPTION)
+            if not self.listening():
+                self._say_foreign(texts.FOREIGN_REQUESTS, framer.address, now)
+            elif event == fr.REQUEST:
+                self._asked = self._find(framer.address)
+                self.gaps.asked(now)
+
+    def _rejected(self, now: int) -> None:
+        framer = self._framer
+        self.garbage = (self.garbage + framer.length) & 0x3FFFFFFF
+        self.rejects[framer.reason] += 1
+        say(self._log, TRACE, texts.REJECTED, framer.length, framer.reason)
+        if not framer.reason:
+            return
+        if not self.listening():
+            self._count(pk.DAMAGED)
+            self._damage(now)
+        elif self._asked is not None:
+            self._asked.counts[pk.DAMAGED] += 1
+
+    def _count(self, counter: int) -> None:
+        """Count at the pack that was asked last."""
+        if self.poller.pack is not None:
+            self.poller.pack.counts[counter] += 1
+
+    def _damage(self, now: int) -> None:
+        pack = self.poller.pack
+        if pack is not None:
+            pack.counts[pk.BROKEN] += 1
+            if pack.counts[pk.BROKEN] == _SUSPECT:
+                say(self._log, WARNING, texts.DAMAGED, pack.id, pack.address)
+        self.poller.damaged(now)
+
+    def _say_foreign(self, code: int, address: int, now: int) -> None:
+        """Once at first, then at most once a minute; bytes do not hide a frame or request that tells more."""
+        said = self._foreign_said
+        bare = code == texts.FOREIGN_BYTES
+        if said[1] >= 0 and since(now, said[1]) < 60000:
+            return
+        if bare and said[0] >= 0 and since(now, said[0]) < 60000:
+            return
+        said[0 if bare else 1] = now
+        if bare:
+            say(self._log, WARNING, code)
+        else:
+            say(self._log, WARNING, code, address)
