@@ -58,12 +58,12 @@ MQTT = {"host": "192.168.1.2", "port": 1883, "user": "", "password": "", "client
 class Device:
     """A bridge with `count` packs on a line that answers at once; nothing here allocates in turn()."""
 
-    def __init__(self, count, discovery=True, cells=16):
+    def __init__(self, count, discovery=True, cells=16, role="poll"):
         self.now = 1000
         self.live = [bytearray(cb.unit(cb.live(cells, tag=a), a)) for a in range(count + 1)]
         self.settings = [bytearray(cb.unit(cb.settings(a), a)) for a in range(count + 1)]
         self.about = [bytearray(cb.unit(cb.about(), a)) for a in range(count + 1)]
-        config = configuration(list(range(1, count + 1)), 0, discovery={"enabled": discovery})
+        config = configuration(list(range(1, count + 1)), 0, role=role, discovery={"enabled": discovery})
         self.bridge = Bridge(config, self._silent, b"aabbccdd", "test", "test", 1000)
         self.bus = self.bridge.buses[0]
         self.bus.opened(self.now)
@@ -177,3 +177,37 @@ class Device:
             self.publish()
             still = still + 1 if self.retained == before else 0
         return self
+
+
+class Listener(Device):
+    """The same beside a JK master with `count` slaves, one of its slots of 400 ms a turn."""
+
+    def __init__(self, count, discovery=True, cells=16):
+        super().__init__(count, discovery, cells, "listen")
+        self._asks = [bytearray(cb.request(a, cb.LIVE)) for a in range(count + 1)]
+        self._asks_settings = [bytearray(cb.request(a, cb.SETTINGS)) for a in range(count + 1)]
+        self._slot = 0
+
+    def exchange(self):
+        """The master's next request and what is answered; behind the last pack its own two frames."""
+        bus = self.bus
+        address = self._slot >> 1
+        settings = self._slot & 1
+        self._slot = (self._slot + 1) % (2 * len(self.live))
+        if address:
+            bus.feed((self._asks_settings if settings else self._asks)[address], 11, self.now)
+        self.now = (self.now + 40) & 0x3FFFFFFF
+        answer = (self.settings if settings else self.live)[address]
+        if not settings:
+            self._count(answer)
+        bus.feed(answer, 308, self.now)
+        assert not bus.tick(self.now)
+        self.now = (self.now + 250) & 0x3FFFFFFF
+        return True
+
+    def _complete(self):
+        packs = self.bridge.packs
+        for pack in packs:
+            if not (pack.online and pack.holds(1)):
+                return False
+        return len(packs) == len(self.live)

@@ -6,7 +6,7 @@ On CPython the same runs without the lock, so that what is locked is known to do
 import sys
 
 import core_bytes as cb
-from core_steady import Device
+from core_steady import Device, Listener
 
 from jkcore import gate, payload, texts
 from jkcore.message import Message
@@ -260,6 +260,16 @@ def test_fifteen_packs_in_turn():
     assert device.published - published >= 150, device.published - published
     answers = [pack.counts[1] - b for pack, b in zip(device.bridge.packs, before)]
     assert min(answers) >= 10 and max(answers) <= 17, answers
+
+
+def test_sixteen_packs_heard_beside_a_master():
+    device = Listener(15, discovery=False).settle()
+    published = device.published
+    before = [pack.counts[1] for pack in device.bridge.packs]
+    locked_turns(device, 320)
+    assert device.published - published >= 150, device.published - published
+    answers = [pack.counts[1] - b for pack, b in zip(device.bridge.packs, before)]
+    assert len(answers) == 16 and min(answers) == max(answers) == 20, answers
 
 
 def test_the_lock_bites():
