@@ -52,8 +52,8 @@ def test_wrong_crc_is_met_with_silence():
 def test_exceptions():
     line = make_line([2])
     for request, code in (
-        (sealed(bytes.fromhex("02 10 15 04 00 01 02 00 01")), "02 90 02"),  # no writes here (yet)
-        (sealed(bytes.fromhex("02 10 16 26 00 01 02 00 00")), "02 90 02"),
+        (sealed(bytes.fromhex("02 10 15 04 00 01 02 00 01")), "02 90 03"),
+        (sealed(bytes.fromhex("02 10 11 20 00 01 02 00 00")), "02 90 02"),
         (sealed(bytes.fromhex("02 10 16 20 00 02 04 00 00 00 00")), "02 90 03"),
         (sealed(bytes.fromhex("02 06 14 E4 00 01")), "02 86 01"),
         (read_request(2, 0x1600, 1), "02 83 02"),
@@ -65,11 +65,11 @@ def test_exceptions():
         assert line.read(0) == sealed(bytes.fromhex(code))
 
 
-def test_an_extension_answers_before_the_exception():
+def test_an_extension_answers_before_the_pack():
     line = make_line([2])
     line.slaves[2].extensions.append(lambda _, request, t: b"seen" if request.register == 0x1070 else None)
     line.write(bytes.fromhex("02 10 10 78 00 02 04 00 00 00 00 37 A9"), 0)
-    assert line.read(0)[:3] == bytes.fromhex("02 90 02")
+    assert line.read(0)[:4] == bytes.fromhex("02 10 10 78")
     line.write(sealed(bytes.fromhex("02 10 10 70 00 02 04 00 00 00 01")), 0)
     assert line.read(0) == b"seen"
 

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from .cells import Cells
 from .chemistry import chemistry_of
 from .day import Day
+from .layout import SETTINGS_ROWS
 from .noise import noise, whole
+from .presets import preset_settings
 from .profiles import Profile, profile_of
 from .protection import Protection
+from .runtime import RunTime
 
 STEP_S = 10  # the model moves in steps of this many seconds of battery time
 BULK, ABSORPTION, FLOAT = 0, 1, 2
@@ -22,6 +25,7 @@ STORIES = {
     "worn": "an old pack: SOH 91 %, less capacity, many cycles",
     "bad_wire": "the balance wire of cell 5 has too much resistance (alarm bit 0)",
 }
+_SETTINGS = frozenset(name for _, _, name in SETTINGS_ROWS)
 _HEATING = 1 << 0  # control word
 _FLOAT_MODE = 1 << 9
 _HEATER_A = 4.5
@@ -36,9 +40,10 @@ class Battery:
     start_s: seconds since midnight at which it begins to live; soc: percent, None = usual for that hour;
     stories: any of STORIES; probes: external sensors that are plugged in, of 1, 2, 4, 5; seed: all chance.
 
-    settings: canonical name -> scaled integer, as the BMS keeps them. protection.forced: alarm keys held up.
+    settings: canonical name -> scaled integer, as the BMS keeps them; about: the same for what the about frame shows,
+    and its fixed texts. protection.forced: alarm keys held up.
     wish: None, or a function of seconds since midnight that gives the current (A, positive = charging) the
-    outside asks for, in place of the day's. Change them at any time; the next step obeys.
+    outside asks for, in place of the day's. Change them at any time; the next step obeys, after change() at once.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class Battery:
         if "bad_wire" in stories:
             self.cells.wire_mohm[min(4, cells - 1)] = 620
         self.settings = self._first_settings(capacity_ah)
+        self.about = {**self.profile.about, "uart2_protocol": 1}
         self.protection = Protection()
         if "default_password" in stories:
             self.protection.forced.add("change_password")
@@ -90,16 +96,16 @@ class Battery:
         self.discharged_mah = float(self.capacity_full_mah * (whole(1200, 1900, seed, 24) if worn
                                                               else whole(4, 90, seed, 24))
                                     + whole(0, self.capacity_full_mah - 1, seed, 25))
-        self.first_runtime_s = whole(1_000_000, 40_000_000, seed, 26)
-        self.first_ticks = whole(20_000, 10 * self.first_runtime_s, seed, 27)
+        self.run_time = RunTime(start_s, seed)
+        self._emergency_end_s = float(start_s)
         self.first_log_count = whole(9, 300, seed, 28)
-        self.power_on_count = whole(3, 60, seed, 29)
         self.charge_status = BULK
         self.status_since_s = float(start_s)
         self.balance_state = BALANCE_OFF
         self.balance_ma = 0
         self.heating = 0
         self.steps = 0
+        self.flows_since_s = float(start_s)  # since when `ampere` flows and is not yet in the counters
         self.ampere = self._flowing(start_s)
         self.cells.settle(self.ampere)
 
@@ -138,7 +144,8 @@ class Battery:
 
     @property
     def discharge_mos(self) -> int:
-        return int(bool(self.settings["discharge_switch"]) and self.protection.discharge_allowed)
+        allowed = self.protection.discharge_allowed or self.emergency_left_s(self.flows_since_s) > 0
+        return int(bool(self.settings["discharge_switch"]) and allowed)
 
     def advance(self, t: float) -> None:
         """Live on to `t` seconds since midnight. Going back in time does nothing."""
@@ -150,10 +157,7 @@ class Battery:
     def _step(self, t: float) -> None:
         self._heat(t)
         self.cells.step(STEP_S, self.ampere, self._room(t))
-        moved = self.ampere * STEP_S / 3.6
-        self.remaining_mah = min(float(self.capacity_full_mah), max(0.0, self.remaining_mah + moved))
-        if moved < 0:
-            self.discharged_mah -= moved
+        self._count(t + STEP_S)
         self.protection.update(STEP_S, self.settings, self.cells, self.ampere)
         self._balance()
         self._charge_status(t + STEP_S)
@@ -191,7 +195,7 @@ class Battery:
         elif status == ABSORPTION:
             if mean >= self.settings["cell_soc100_voltage"] - 8:
                 self.remaining_mah = float(self.capacity_full_mah)
-            if t - self.status_since_s >= self.profile.about["rcv_time"] * 360:
+            if t - self.status_since_s >= self.about["rcv_time"] * 360:
                 status = FLOAT
             elif self.remaining_mah < 0.97 * self.capacity_full_mah:
                 status = BULK
@@ -230,6 +234,45 @@ class Battery:
         elif coldest < start:
             self.heating = 1
         self.cells.heater = _HEATER_DEGC_PER_HOUR if self.heating else 0.0
+
+    def _count(self, t: float) -> None:
+        """Put into the counters what has flowed up to `t`."""
+        moved = self.ampere * (t - self.flows_since_s) / 3.6
+        self.flows_since_s = t
+        self.remaining_mah = min(float(self.capacity_full_mah), max(0.0, self.remaining_mah + moved))
+        self.discharged_mah -= min(0.0, moved)
+
+    # -- what is written to it
+
+    def change(self, values: dict[str, int], t: float) -> None:
+        """Take new settings (canonical name -> raw number) at `t` and act on them at once."""
+        self.advance(t)
+        self._count(max(t, self.flows_since_s))
+        for name, value in values.items():
+            (self.settings if name in _SETTINGS else self.about)[name] = value
+        if "battery_capacity" in values:
+            # A new capacity wipes cycles, throughput and health, also when it is the old one.
+            soc = self.remaining_mah / self.capacity_full_mah
+            self.soh, self.capacity_full_mah, self.discharged_mah = 100, values["battery_capacity"], 0.0
+            self.remaining_mah = soc * self.capacity_full_mah
+        if not self.settings["balance_switch"]:
+            self.balance_state, self.balance_ma = BALANCE_OFF, 0
+        self.protection.update(0, self.settings, self.cells, self.ampere)
+        self.ampere = self._flowing(t)
+        self.cells.settle(self.ampere)
+
+    def preset(self, chemistry: str, t: float) -> None:
+        """One-key preset "li-ion", "lfp" or "lto" at `t`. The cells stay what they are."""
+        self.change(preset_settings(chemistry, self.profile, self.rating), t)
+
+    def emergency(self, on: bool, t: float) -> None:
+        """Discharging in spite of the protections for emergency_time minutes from `t` on, or no longer."""
+        self._emergency_end_s = t + 60 * self.about["emergency_time"] if on else t
+        self.change({}, t)
+
+    def emergency_left_s(self, t: float) -> float:
+        """Seconds the emergency mode still lasts at `t`."""
+        return max(0.0, self._emergency_end_s - t)
 
     @property
     def heating_ma(self) -> int:

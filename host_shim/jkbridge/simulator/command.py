@@ -10,10 +10,11 @@ import threading
 
 from .battery import STORIES
 from .chemistry import CHEMISTRIES
-from .faults import KINDS, parse_fault
+from .faults import KINDS, SORTS, WRITE_KINDS, parse_fault
 from .line import Line
 from .make import make_line, parse_addresses
 from .profiles import PROFILES
+from .registers import ORDERS
 from .server import Server
 
 DESCRIPTION = (
@@ -24,14 +25,22 @@ DESCRIPTION = (
 
 
 def _epilog() -> str:
-    faults = "\n".join(f"  {kind:<9} {text}" for kind, text in KINDS.items())
+    faults = "\n".join(f"  {kind:<11} {text}" for kind, text in KINDS.items())
+    writing = "\n".join(f"  {kind:<11} {text}" for kind, text in WRITE_KINDS.items())
     stories = "\n".join(f"  {name:<17} {text}" for name, text in STORIES.items())
     return (
-        "faults (--fault KIND[=AMOUNT][,pack=N][,rate=0..1][,each=0..1][,count=N][,after=S][,until=S]):\n"
+        "faults (--fault KIND[=AMOUNT][,pack=N][,rate=0..1][,each=0..1][,count=N][,after=S][,until=S]\n"
+        "  [,only=SORT][,register=R]):\n"
         f"{faults}\n"
+        "  and with what is written to a pack:\n"
+        f"{writing}\n"
         "  rate: share of the answers that is struck; count: not more often than this;\n"
-        "  after, until: seconds from the start.\n"
-        "  Example: --fault silence,pack=2,after=30,until=90 --fault drop=3,rate=0.05\n\n"
+        "  after, until: seconds from the start;\n"
+        f"  only: strike this sort of answer ({', '.join(SORTS)});\n"
+        "  register: strike writes to this register, such as 0x1078.\n"
+        "  Example: --fault silence,pack=2,after=30,until=90 --fault drop=3,rate=0.05\n"
+        "  A lost ack: --fault silence,only=ack   a late one: --fault delay=900,only=ack\n"
+        "  Reads (FC03) that fail as often as on real packs: --fault silence,only=read,rate=0.5\n\n"
         "stories (--story NAME[+NAME][,NAME...], one after the other for the packs, 'healthy' for none):\n"
         f"{stories}\n"
     )
@@ -54,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     packs.add_argument("--capacity", type=int, default=280, metavar="AH", help="Ah per pack (default: 280)")
     packs.add_argument("--story", metavar="NAMES",
                        help="what the packs live through, see below (default: a mix)")
+    packs.add_argument("--order", default="enforced", choices=list(ORDERS),
+                       help="; ".join(f"{name}: {text}" for name, text in ORDERS.items()).replace("%", "%%")
+                       + " (default: enforced)")
     leader = parser.add_argument_group("bus master")
     leader.add_argument("--master", default="none", choices=[*PROFILES, "none"],
                         help="one more pack, with address 0, asks the others in turn and tells its own values, in "
@@ -117,7 +129,7 @@ def _line_of(args: argparse.Namespace) -> Line:
         parse_addresses(args.packs, alone=master is not None), firmware=args.firmware, cells=args.cells,
         chemistry=args.chemistry, capacity_ah=args.capacity, stories=_stories(args.story), start_hour=args.start,
         speed=args.speed, paced=not args.unpaced, latency_ms=_latency(args.latency), seed=args.seed,
-        master=master, junk=args.junk,
+        master=master, junk=args.junk, order=args.order,
     )
     for text in args.fault:
         kind, address, how = parse_fault(text)
@@ -184,6 +196,9 @@ def _say_counts(line: Line) -> None:
         print("Requests heard / answered: " + ", ".join(
             f"pack {slave.address}: {slave.heard} / {slave.answered}" for slave in slaves
         ))
+    for slave in slaves:
+        for write in slave.writes.log:
+            print(f"Pack {slave.address}: {write}")
     if line.master is not None:
         print(f"Bus master: {line.master.asked} requests, {line.master.cycles} cycles")
     print(f"Collisions: {line.collisions}")

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from .modbus import READ
+
 KINDS = {
     "drop": "lose `amount` bytes of an answer (1), or each byte with probability `each`",
     "corrupt": "flip `amount` bits of an answer (1), or one bit of each byte with probability `each`",
@@ -19,7 +21,21 @@ KINDS = {
     "echo": "the adapter hands the last `amount` bytes of each request back to the host (11)",
     "deaf": "requests lose `amount` bytes on their way to the packs (1)",
 }
-_AMOUNTS = {"truncate": 100, "noise": 16, "delay": 500, "echo": 11}
+WRITE_KINDS = {
+    "ignored": "ack a write and change nothing (RS485-2 of firmware 15.41, by one report)",
+    "late_effect": "ack a write and keep the old value for `amount` ms more (2000)",
+    "other_value": "store another value than was asked for, less by `amount` (1)",
+    "refuse": "answer a write with exception `amount` (3)",
+    "reboot": "ack a write, then start again: silent for `amount` ms (8000); with 'ignored' the value is lost too",
+    "ghost": "a settings frame from before the write comes once more, `amount` ms after it (300)",
+}
+"""Troubles with writes and commands; requests for a frame are none."""
+
+SORTS = ("live", "settings", "about", "read", "ack", "exception")
+_AMOUNTS = {
+    "truncate": 100, "noise": 16, "delay": 500, "echo": 11, "late_effect": 2000, "refuse": 3, "reboot": 8000,
+    "ghost": 300,
+}
 _ON_REQUEST = ("echo", "deaf")
 _ACK = 8
 _UNIT = 308
@@ -28,9 +44,10 @@ _UNIT = 308
 class Fault:
     """One kind of trouble, when and how often it strikes.
 
-    kind: a key of KINDS; address: one pack, or None for every pack (echo and deaf concern the whole line);
-    amount, each: see KINDS; rate: probability that one answer is struck (1.0); count: strike at most so
-    often; start, stop: line seconds between which it may strike. `struck` counts strikes; cancel() ends it.
+    kind: a key of KINDS or WRITE_KINDS; address: one pack, or None for every pack (echo and deaf concern the whole
+    line); amount, each: see there; rate: probability that one answer or write is struck (1.0); count: strike at most so
+    often; start, stop: line seconds between which it may strike; only: the one sort of answer (of SORTS) it strikes;
+    register: the one register whose writes a kind of WRITE_KINDS strikes. `struck` counts strikes; cancel() ends it.
     Raises ValueError for a kind or value that makes no sense.
     """
 
@@ -45,15 +62,21 @@ class Fault:
         count: int | None = None,
         start: float = 0.0,
         stop: float | None = None,
+        only: str | None = None,
+        register: int | None = None,
     ) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"fault {kind!r} is unknown; choose one of {', '.join(KINDS)}")
+        if kind not in KINDS and kind not in WRITE_KINDS:
+            raise ValueError(f"fault {kind!r} is unknown; choose one of {', '.join([*KINDS, *WRITE_KINDS])}")
         if address is not None and kind in _ON_REQUEST:
             raise ValueError(f"fault {kind!r} concerns the whole line, it cannot be given a pack")
         if not 0 <= rate <= 1 or not 0 <= (each or 0) <= 1:
             raise ValueError(f"fault {kind!r}: rate and each are probabilities from 0 to 1")
         if each is not None and kind not in ("drop", "corrupt"):
             raise ValueError(f"fault {kind!r} does not know 'each'; only drop and corrupt work byte by byte")
+        if only is not None and (only not in SORTS or kind in WRITE_KINDS or kind in _ON_REQUEST):
+            raise ValueError(f"fault {kind!r}: 'only' names an answer that is struck: {', '.join(SORTS)}")
+        if register is not None and kind not in WRITE_KINDS:
+            raise ValueError(f"fault {kind!r} does not know 'register'; only {', '.join(WRITE_KINDS)} concern writes")
         self.kind = kind
         self.address = address
         self.amount = _AMOUNTS.get(kind, 1) if amount is None else amount
@@ -64,6 +87,8 @@ class Fault:
         self.count = count
         self.start = start
         self.stop = stop
+        self.only = only
+        self.register = register
         self.struck = 0
 
     def __repr__(self) -> str:
@@ -73,9 +98,17 @@ class Fault:
         """No strike from now on."""
         self.count = self.struck
 
-    def strikes(self, seconds: float, address: int | None, on: str, random: Random) -> bool:
-        """Whether it strikes at `seconds` of the line, on an "answer" of pack `address` or on a "request"."""
-        if (on == "request") != (self.kind in _ON_REQUEST):
+    def strikes(
+        self, seconds: float, address: int | None, on: str, random: Random, about: str | int | None = None
+    ) -> bool:
+        """Whether it strikes at `seconds` of the line.
+
+        on: "answer" of pack `address` (about: its sort), "write" to it (about: the register), or "request" on the line.
+        """
+        if on != ("write" if self.kind in WRITE_KINDS else "request" if self.kind in _ON_REQUEST else "answer"):
+            return False
+        wanted = self.register if self.only is None else self.only
+        if wanted is not None and wanted != about:
             return False
         if self.address is not None and self.address != address:
             return False
@@ -140,16 +173,26 @@ _DAMAGES = {
 }
 
 
+def sort_of(unit: bytes) -> str:
+    """Which of SORTS a pack's answer is; a preset's settings frame counts as one."""
+    if unit[:2] == b"\x55\xaa" and len(unit) > 5:
+        return {1: "settings", 2: "live"}.get(unit[4], "about")
+    if unit[1] & 0x80:
+        return "exception"
+    return "read" if unit[1] == READ else "ack"
+
+
 def parse_fault(text: str) -> tuple[str, int | None, dict[str, Any]]:
     """(kind, address, how) from the command line's form: KIND[=AMOUNT][,pack=N][,rate=R][,each=R][,count=N]
-    [,after=SECONDS][,until=SECONDS]. Raises ValueError with a sentence."""
+    [,after=SECONDS][,until=SECONDS][,only=SORT][,register=0xNNNN]. Raises ValueError with a sentence."""
     head, *rest = text.split(",")
     kind, _, amount = head.strip().partition("=")
     address: int | None = None
     how: dict[str, Any] = {}
     names: dict[str, tuple[str | None, Callable[[str], Any]]] = {
         "rate": ("rate", float), "each": ("each", float), "count": ("count", int),
-        "after": ("start", float), "until": ("stop", float), "pack": (None, int),
+        "after": ("start", float), "until": ("stop", float), "pack": (None, int), "only": ("only", str),
+        "register": ("register", lambda text: int(text, 0)),
     }
     try:
         if amount:

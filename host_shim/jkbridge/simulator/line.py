@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from .faults import Fault
+from .faults import Fault, sort_of
 from .host import Host
 from .master import JUNK, Master
 from .modbus import Request
@@ -148,12 +148,22 @@ class Line:
     def say(self, station: Slave, unit: bytes, delay_ms: float = 0, answers: Transmission | None = None) -> None:
         """A pack sends `unit` after `delay_ms`; the faults put on its answers strike first."""
         elapsed = self.elapsed_s()
+        sort = sort_of(unit)
         for fault in self.faults:
-            if unit and fault.strikes(elapsed, station.address, "answer", self.random):
+            if unit and fault.strikes(elapsed, station.address, "answer", self.random, sort):
                 unit, more_ms = fault.apply(unit, self.random)
                 delay_ms += more_ms
         if unit:
             self.transmit(station, unit, int(delay_ms * 1_000_000), answers)
+
+    def strike_write(self, address: int, register: int) -> dict[str, Fault]:
+        """The faults that strike a write to `register` of pack `address` now, by kind."""
+        elapsed = self.elapsed_s()
+        struck = {}
+        for fault in self.faults:
+            if fault.strikes(elapsed, address, "write", self.random, register):
+                struck[fault.kind] = fault
+        return struck
 
     def cut(self, sender: object) -> None:
         """What `sender` has on the wire ends here and now, as when its power fails."""

@@ -32,14 +32,15 @@ def make_line(
     seed: int = 0,
     master: str | None = None,
     junk: bool = False,
+    order: str = "enforced",
 ) -> Line:
     """A Line with one Slave per address, all in one house under one sky, and perhaps a bus master.
 
     firmware: one name for all, "mixed", or a sequence that is gone through again and again; stories: None
     for the usual mix, or a sequence of tuples (see STORIES), one per pack, the last one for the rest; master: the
     firmware of one more pack, which has address 0, leads the bus (see Master) and lives through the story behind those
-    of the others; junk: see Master; the other arguments as in Battery and Line. Raises ValueError with a sentence when
-    something does not exist.
+    of the others; junk: see Master; order: see Slave; the other arguments as in Battery and Line. Raises ValueError with
+    a sentence when something does not exist.
     """
     addresses = list(addresses)
     if master is not None and 0 in addresses:
@@ -64,9 +65,9 @@ def make_line(
         )
 
     for i, address in enumerate(addresses):
-        line.add(Slave(address, battery(names[i % len(names)], i, address)))
+        line.add(Slave(address, battery(names[i % len(names)], i, address), order=order))
     if master is not None:
-        line.add(Master(battery(master, len(addresses), 0), junk=junk))
+        line.add(Master(battery(master, len(addresses), 0), junk=junk, order=order))
     return line
 
 

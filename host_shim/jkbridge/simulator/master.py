@@ -57,8 +57,9 @@ class Master(Slave):
         junk: bool = False,
         powered: bool = True,
         latency_ms: tuple[float, float] | None = None,
+        order: str = "enforced",
     ) -> None:
-        super().__init__(address, battery, latency_ms)
+        super().__init__(address, battery, latency_ms, order)
         self.slot_ms = SLOT_MS[battery.profile.name] if slot_ms is None else slot_ms
         self.junk = junk
         self.powered = powered
@@ -121,10 +122,6 @@ class Master(Slave):
         return values
 
     # -- the loop
-
-    def _reach(self, now_ms: int | None) -> None:
-        if now_ms is not None and self.line is not None:
-            self.line.run(now_ms)
 
     def _start(self, delay_ms: float) -> None:
         self._run += 1

@@ -10,7 +10,6 @@ from .protection import WIRE_LIMIT_MOHM, alarm_mask
 
 Values = dict[str, Any]
 
-_RTC_OF_DAY_ONE = 172_627_200  # 2025-06-21 00:00 in seconds since 2020-01-01
 ABSENT = -2000
 _DRY1_ON = 0x02
 
@@ -23,24 +22,22 @@ def settings_values(battery: Battery, address: int) -> Values:
 def about_values(battery: Battery, t: float) -> Values:
     """Values of the type 3 frame at `t` seconds since midnight, secrets included."""
     profile, seed = battery.profile, battery.seed
-    runtime = battery.first_runtime_s + int(t - battery.start_s)
     serial = "".join(str(whole(0, 9, seed, i, 31)) for i in range(profile.serial_length))
     if profile.serial_length < 15:
         serial += "\0" + "".join(str(whole(1, 9, seed, i, 32)) for i in range(3))
     return {
-        **profile.about,
+        **battery.about,
         "model": profile.model(battery.rating),
         "max_cells": profile.byte21,
         "hardware_version": profile.hardware,
         "software_version": profile.name,
-        "odd_run_time": runtime // 300 * 300,
-        "power_on_count": battery.power_on_count,
+        "odd_run_time": battery.run_time.stored_s(t),
+        "power_on_count": battery.run_time.power_on_count,
         "device_name": f"SIMPACK-{whole(1000, 9999, seed, 33)}",
         "device_passcode": str(whole(1000, 9999, seed, 34)),
         "manufacture_date": f"25{whole(1, 12, seed, 35):02}{whole(1, 28, seed, 36):02}",
         "serial_number": serial,
         "setup_password": f"setup{whole(100000, 999999, seed, 37)}",
-        "uart2_protocol": 1,
         "uart_protocol_library_version": 1,
         "can_protocol_library_version": 1,
     }
@@ -51,15 +48,13 @@ def live_values(battery: Battery, t: float) -> Values:
     profile = battery.profile
     cells = battery.cells
     second = int(t)
-    since_step = t - battery.t
     shown = _cell_mv(battery, second)
     # The BMS computes delta, extreme cells and power from readings one round older than it shows.
     older = _cell_mv(battery, second - 1)
     milliampere = _shown_ma(battery, second)
     pack_mv = sum(shown) + whole(-3, 4, battery.seed, second, 41)
     alarms = battery.protection.alarms
-    ran = t - battery.start_s
-    remaining, discharged = _counters(battery, since_step)
+    remaining, discharged = _counters(battery, t)
     values: Values = {f"cell_voltage_{i + 1}": mv for i, mv in enumerate(shown)}
     values.update({f"cell_wire_resistance_{i + 1}": mohm for i, mohm in enumerate(cells.wire_mohm)})
     values.update(profile.live)
@@ -86,7 +81,7 @@ def live_values(battery: Battery, t: float) -> Values:
         "cycle_count": discharged // battery.capacity_full_mah,
         "cycle_capacity": discharged,
         "soh": battery.soh,
-        "total_runtime": battery.first_runtime_s + int(ran),
+        "total_runtime": battery.run_time.shown_s(t),
         "charge_mos": battery.charge_mos,
         "discharge_mos": battery.discharge_mos,
         "timer_charge_ocp_release": int(battery.protection.releases.get("charge_overcurrent", 0)),
@@ -95,12 +90,13 @@ def live_values(battery: Battery, t: float) -> Values:
         "heating_current": battery.heating_ma,
         "charge_sensor_voltage": max(0, milliampere) * 26 // 10_000,
         "discharge_sensor_voltage": max(0, -milliampere) * 27 // 10_000,
-        "system_ticks": (battery.first_ticks + int(10 * ran + 1e-6)) & 0xFFFFFFFF,
-        "rtc_seconds_2020": _RTC_OF_DAY_ONE + second,
+        "emergency_time_left": min(0xFFFF, int(battery.emergency_left_s(t))),
+        "system_ticks": battery.run_time.ticks(t),
+        "rtc_seconds_2020": battery.run_time.clock_s(t),
         "detail_log_count": battery.first_log_count + battery.protection.raised,
     })
     values.update(_temperatures(battery))
-    values.update(_generation_marks(battery, t, ran, alarms))
+    values.update(_generation_marks(battery, t, alarms))
     return values
 
 
@@ -119,9 +115,9 @@ def _shown_ma(battery: Battery, second: int) -> int:
     return 0 if abs(milliampere) < 150 else round(milliampere)
 
 
-def _counters(battery: Battery, since_step: float) -> tuple[int, int]:
-    """(remaining, discharged) in whole mAh, carried on from the last step at the current that flows."""
-    moved = battery.ampere * min(since_step, STEP_S) / 3.6
+def _counters(battery: Battery, t: float) -> tuple[int, int]:
+    """(remaining, discharged) in whole mAh, carried on to `t` at the current that flows."""
+    moved = battery.ampere * min(max(0.0, t - battery.flows_since_s), STEP_S) / 3.6
     remaining = min(battery.capacity_full_mah, max(0, round(battery.remaining_mah + moved)))
     return remaining, int(battery.discharged_mah - min(0.0, moved))
 
@@ -141,7 +137,7 @@ def _temperatures(battery: Battery) -> Values:
     return values
 
 
-def _generation_marks(battery: Battery, t: float, ran: float, alarms: set[str]) -> Values:
+def _generation_marks(battery: Battery, t: float, alarms: set[str]) -> Values:
     """Bytes 275, 278..281, whose meaning depends on the firmware."""
     profile = battery.profile
     marks: Values = {}
@@ -149,9 +145,9 @@ def _generation_marks(battery: Battery, t: float, ran: float, alarms: set[str]) 
         marks["charge_status"] = battery.charge_status
         marks["charge_status_time"] = min(0xFFFF, max(0, int(t - battery.status_since_s)))
     elif profile.status_ticks:
-        marks["charge_status_time"] = int((battery.first_runtime_s + ran) / 8.64) & 0xFFFF
+        marks["charge_status_time"] = int(battery.run_time.exact_s(t) / 8.64) & 0xFFFF
     if profile.dry_contacts_known and alarms & {"charge_overtemp", "discharge_overtemp", "battery_overtemp"}:
-        marks["dry_contacts"] = _DRY1_ON if profile.about["dry1_trigger"] == 8 else 0
+        marks["dry_contacts"] = _DRY1_ON if battery.about["dry1_trigger"] == 8 else 0
     if profile.battery_type_known:
         marks["battery_type"] = battery.chemistry.code
     return marks

@@ -12,6 +12,8 @@ from .frames import build_frame, build_unit, register_block, register_bytes
 from .layout import ABOUT, KIND_NAMES, LIVE, ROWS, SECRET, TEXTS, TRIGGERS, UNKNOWN
 from .modbus import Request
 from .readings import ABSENT, Values, about_values, live_values, settings_values
+from .registers import COMMANDS, PRESET, WRITABLE
+from .writes import Writes
 
 if TYPE_CHECKING:
     from .line import Line
@@ -28,11 +30,19 @@ class Slave:
 
     latency_ms: None = the line's, or (shortest, longest) for this pack alone. Counters: heard (requests for
     this address with a good CRC), answered (answers handed to the line, exceptions included).
-    extensions: functions (slave, request, t) -> answer bytes or None, asked before a request is refused;
-    writes and commands come in this way.
+    order: which dependencies between written values it enforces, a key of registers.ORDERS. writes: what was written
+    to it and what became of that, see Writes. powered: False = switched off, by off() or by the shutdown command, until
+    on(). bricked: somebody started a firmware update; it never answers again.
+    extensions: functions (slave, request, t) -> answer bytes or None, asked before the pack takes a write.
     """
 
-    def __init__(self, address: int, battery: Battery, latency_ms: tuple[float, float] | None = None) -> None:
+    def __init__(
+        self,
+        address: int,
+        battery: Battery,
+        latency_ms: tuple[float, float] | None = None,
+        order: str = "enforced",
+    ) -> None:
         if not 0 <= address <= 15:
             raise ValueError(f"a DIP address is 0 to 15, not {address}")
         self.address = address
@@ -41,7 +51,11 @@ class Slave:
         self.line: Line | None = None
         self.heard = 0
         self.answered = 0
+        self.powered = True
+        self.bricked = False
+        self.writes = Writes(self, order)
         self.extensions: list[Extension] = []
+        self._boots = 0  # boots that are under way
         self.sent: dict[str, deque[Truth]] = {name: deque(maxlen=HISTORY) for name in KIND_NAMES.values()}
         self._ear = modbus.Ear()
 
@@ -66,6 +80,8 @@ class Slave:
 
     def hear(self, data: bytes, now_us: int) -> list[Request]:
         """Take bytes from the line; return the requests for this pack that they complete."""
+        if self.silent:
+            return []
         found = self._ear.hear(self.address, data, now_us)
         self.heard += len(found)
         return found
@@ -88,8 +104,9 @@ class Slave:
             unit = extension(self, request, t)
             if unit is not None:
                 return unit
-        code = modbus.BAD_REGISTER if request.function == modbus.WRITE else modbus.BAD_FUNCTION
-        return modbus.exception(self.address, request.function, code)
+        if request.function == modbus.WRITE:
+            return self.writes.answer(request, t)
+        return modbus.exception(self.address, request.function, modbus.BAD_FUNCTION)
 
     def _unit(self, register: int, t: float) -> bytes:
         """Frame and ack for the trigger `register`; what it says is remembered in `sent`."""
@@ -109,6 +126,71 @@ class Slave:
         if data is None:
             return modbus.exception(self.address, modbus.READ, modbus.BAD_REGISTER)
         return modbus.sealed(bytes((self.address, modbus.READ, len(data))) + data)
+
+    # -- switched on and off
+
+    @property
+    def silent(self) -> bool:
+        """It is switched off, starting, or past help."""
+        return not self.powered or self.bricked or self._boots > 0
+
+    def off(self, now_ms: int | None = None) -> None:
+        """Switch it off at `now_ms` (None: where the line's time stands), in the middle of a byte if need be."""
+        self._reach(now_ms)
+        self.powered = False
+        if self.line is not None:
+            self.line.cut(self)
+
+    def on(self, now_ms: int | None = None, boot_ms: float = 0) -> None:
+        """Switch it on at `now_ms` (None: where the line's time stands); `boot_ms` later it answers."""
+        self._reach(now_ms)
+        if not self.powered:
+            self.powered = True
+            self.reboot(boot_ms)
+
+    def reboot(self, silent_ms: float) -> None:
+        """It starts again: silent for `silent_ms`, then with new run time counters (RunTime.restart)."""
+        self._boots += 1
+        if self.line is None:
+            self._booted()
+        else:
+            self.line.after(int(silent_ms * 1_000_000), self._booted)
+
+    def _booted(self) -> None:
+        self._boots -= 1
+        self.battery.run_time.restart(self.battery.t if self.line is None else self.line.battery_seconds())
+
+    def _reach(self, now_ms: int | None) -> None:
+        if now_ms is not None and self.line is not None:
+            self.line.run(now_ms)
+
+    # -- what it keeps
+
+    def settings(self) -> dict[str, int]:
+        """Everything that can be written and read back, as the pack keeps it now: canonical name -> raw number."""
+        kept = {**self.battery.about, **self.battery.settings, "device_address": self.address}
+        return {name: kept.get(name, 0) for name in WRITABLE if name not in COMMANDS}
+
+    def store(self, values: dict[str, int], t: float) -> None:
+        """Take written `values` (settings or commands by name) at battery time `t`, without asking whether they fit."""
+        kept: dict[str, int] = {}
+        for name, value in values.items():
+            if name == "device_address":
+                self.address = value
+            elif name == "shutdown":
+                self.powered = False
+            elif name == "emergency":
+                self.battery.emergency(bool(value), t)
+            elif name == "clock":
+                self.battery.run_time.set_clock(value, t)
+            elif name.startswith(PRESET):
+                self.battery.preset(name.removeprefix(PRESET), t)
+            elif name not in COMMANDS:  # a calibration leaves no trace in the frames
+                kept[name] = value
+        if kept:
+            self.battery.change(kept, t)
+
+    # -- frames
 
     def frame(self, name: str, t: float) -> bytes:
         """The 300-byte frame `name` (live, settings, about) at `t` seconds since midnight, not sent."""
