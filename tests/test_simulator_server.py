@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jkbridge.simulator import Server, make_line
-from jkbridge.simulator.modbus import trigger_request
+from jkbridge.simulator.modbus import sealed, trigger_request
 
 LIVE, ABOUT = 0x1620, 0x161C
 LIMIT_S = 10  # only a hanging test gets there
@@ -167,6 +167,30 @@ def test_the_command_says_how_to_connect_and_ends_cleanly(tmp_path, ending):
     assert not os.path.lexists(link)
 
 
+def test_the_command_takes_writes_as_told_and_says_at_the_end_what_became_of_them():
+    running = command("--packs", "1", "--unpaced", "--tcp", "127.0.0.1:0", "--order", "strict",
+                      "--fault", "ignored,pack=1,register=0x1078")  # fmt: skip
+    try:
+        where = next(row for row in running.stdout if "socket://" in row)
+        port = int(where.split()[3].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), LIMIT_S) as client:
+            for asked, answered in (
+                ("01 10 10 78 00 02 04 00 00 00 00", "01 10 10 78 00 02"),
+                ("01 10 10 20 00 02 04 00 00 0E 06", "01 90 03"),  # RCV 3590 is not above SOC-100 % 3590
+            ):
+                expected = sealed(bytes.fromhex(answered))
+                client.sendall(sealed(bytes.fromhex(asked)))
+                assert receive(client, len(expected))[0] == expected
+        running.send_signal(signal.SIGINT)
+        rest, errors = running.communicate(timeout=LIMIT_S)
+    finally:
+        running.kill()
+        running.wait()
+    assert "Writes to pack 1: 1 ignored, 1 refused; the last one: Write(" in rest
+    assert "{'cell_request_charge_voltage': 3590}, refused 03)" in rest
+    assert errors == ""
+
+
 @pytest.mark.parametrize(("args", "part"), [
     (["--packs", "0"], "1 to 15"), (["--fault", "rain"], "rain"),
     (["--fault", "silence,pack=9"], "no pack 9"),
@@ -186,6 +210,7 @@ def test_help_reads_well():
     running = command("--help")
     said, _ = running.communicate(timeout=30)
     assert running.returncode == 0
-    for word in ("--packs", "--firmware", "--tcp", "--fault", "silence", "imbalanced", "Example:"):
+    words = ("--packs", "--firmware", "--tcp", "--fault", "--order", "silence", "ignored", "imbalanced", "Example:")
+    for word in words:
         assert word in said
     assert max(len(row) for row in said.splitlines()) <= 110

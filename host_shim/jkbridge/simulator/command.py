@@ -196,9 +196,10 @@ def _say_counts(line: Line) -> None:
         print("Requests heard / answered: " + ", ".join(
             f"pack {slave.address}: {slave.heard} / {slave.answered}" for slave in slaves
         ))
-    for slave in slaves:
-        for write in slave.writes.log:
-            print(f"Pack {slave.address}: {write}")
+    for slave in line.stations:
+        if slave.writes.log:
+            fates = ", ".join(f"{count} {fate}" for fate, count in sorted(slave.writes.fates.items()))
+            print(f"Writes to pack {slave.address}: {fates}; the last one: {slave.writes.log[-1]}")
     if line.master is not None:
         print(f"Bus master: {line.master.asked} requests, {line.master.cycles} cycles")
     print(f"Collisions: {line.collisions}")

@@ -26,7 +26,7 @@ WRITE_KINDS = {
     "late_effect": "ack a write and keep the old value for `amount` ms more (2000)",
     "other_value": "store another value than was asked for, less by `amount` (1)",
     "refuse": "answer a write with exception `amount` (3)",
-    "reboot": "ack a write, then start again: silent for `amount` ms (8000); with 'ignored' the value is lost too",
+    "reboot": "ack a write, then start again: silent for `amount` ms (8000); with 'ignored' the value is lost",
     "ghost": "a settings frame from before the write comes once more, `amount` ms after it (300)",
 }
 """Troubles with writes and commands; requests for a frame are none."""
@@ -73,15 +73,17 @@ class Fault:
             raise ValueError(f"fault {kind!r}: rate and each are probabilities from 0 to 1")
         if each is not None and kind not in ("drop", "corrupt"):
             raise ValueError(f"fault {kind!r} does not know 'each'; only drop and corrupt work byte by byte")
+        self.amount = _AMOUNTS.get(kind, 1) if amount is None else amount
+        if self.amount < 0:
+            raise ValueError(f"fault {kind!r}: amount cannot be negative")
         if only is not None and (only not in SORTS or kind in WRITE_KINDS or kind in _ON_REQUEST):
             raise ValueError(f"fault {kind!r}: 'only' names an answer that is struck: {', '.join(SORTS)}")
+        if kind == "refuse" and not 1 <= self.amount <= 0xFF:
+            raise ValueError(f"fault 'refuse': {self.amount} is no exception code; give 1 to 255, usually 2 or 3")
         if register is not None and kind not in WRITE_KINDS:
             raise ValueError(f"fault {kind!r} does not know 'register'; only {', '.join(WRITE_KINDS)} concern writes")
         self.kind = kind
         self.address = address
-        self.amount = _AMOUNTS.get(kind, 1) if amount is None else amount
-        if self.amount < 0:
-            raise ValueError(f"fault {kind!r}: amount cannot be negative")
         self.each = each
         self.rate = rate
         self.count = count
@@ -177,9 +179,9 @@ def sort_of(unit: bytes) -> str:
     """Which of SORTS a pack's answer is; a preset's settings frame counts as one."""
     if unit[:2] == b"\x55\xaa" and len(unit) > 5:
         return {1: "settings", 2: "live"}.get(unit[4], "about")
-    if unit[1] & 0x80:
+    if len(unit) == 5:
         return "exception"
-    return "read" if unit[1] == READ else "ack"
+    return "read" if unit[1:2] == bytes((READ,)) else "ack"
 
 
 def parse_fault(text: str) -> tuple[str, int | None, dict[str, Any]]:

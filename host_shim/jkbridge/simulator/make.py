@@ -39,8 +39,8 @@ def make_line(
     firmware: one name for all, "mixed", or a sequence that is gone through again and again; stories: None
     for the usual mix, or a sequence of tuples (see STORIES), one per pack, the last one for the rest; master: the
     firmware of one more pack, which has address 0, leads the bus (see Master) and lives through the story behind those
-    of the others; junk: see Master; order: see Slave; the other arguments as in Battery and Line. Raises ValueError with
-    a sentence when something does not exist.
+    of the others; junk: see Master; order: see Slave; the other arguments as in Battery and Line. Raises ValueError
+    with a sentence when something does not exist.
     """
     addresses = list(addresses)
     if master is not None and 0 in addresses:
