@@ -30,11 +30,11 @@ class Passed(NamedTuple):
 
 
 class Line:
-    """tools/bench_line.py with its pipe. kind: "pty" or "tcp"; port: what to put into bus.port."""
+    """tools/bench_line.py with its pipe. kind: "pty" or "tcp"; master: its firmware and slot; port: for bus.port."""
 
-    def __init__(self, packs: str, kind: str) -> None:
+    def __init__(self, packs: str, kind: str, *master: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(TOOLS / "bench_line.py"), packs, kind],
+            [sys.executable, str(TOOLS / "bench_line.py"), packs, kind, *master],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.port = str(self._answer())
@@ -46,10 +46,10 @@ class Line:
             raise RuntimeError("the simulated line ended")
         return json.loads(line)
 
-    def times(self) -> list[Passed]:
-        """What passed since the last call."""
+    def times(self, words: str = "") -> list[Passed]:
+        """What passed since the last call. words: "go" and "quiet" switch the bus master."""
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(words + "\n")
         self._process.stdin.flush()
         return [Passed(at / 1e9, what, address, kind) for at, what, address, kind in self._answer()]
 
@@ -58,9 +58,9 @@ class Line:
 
 
 @contextlib.contextmanager
-def simulated(packs: str, home: str) -> Iterator[Line]:
+def simulated(packs: str, home: str, *master: str) -> Iterator[Line]:
     """A line for this home: a terminal like a USB adapter's for the host, TCP for board desktop."""
-    line = Line(packs, "pty" if home == HOST else "tcp")
+    line = Line(packs, "pty" if home == HOST else "tcp", *master)
     try:
         yield line
     finally:
@@ -69,13 +69,13 @@ def simulated(packs: str, home: str) -> Iterator[Line]:
 
 @contextlib.contextmanager
 def bridge(
-    home: str, folder: Path, port: str, packs: str, broker: int, interval: int, discovery: bool
+    home: str, folder: Path, port: str, packs: str, broker: int, interval: int, discovery: bool, role: str = "auto"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running bridge. folder: a new one of its own. RuntimeError with its last words when it ended by itself."""
     folder.mkdir()
     config = {
         "interval": interval,
-        "bus": {"port": port, "packs": packs},
+        "bus": {"port": port, "packs": packs, "role": role},
         "mqtt": {"host": "127.0.0.1", "port": broker},
         "discovery": {"enabled": discovery},
     }

@@ -31,18 +31,18 @@ def jobs(folder: Path, quick: bool) -> list[Job]:
             runs = [stack.enter_context(_running(folder / f"process{packs}", packs)) for packs in counts]
             for heard, _, packs in runs:
                 _wait_announced(heard, packs, quick)
-            before = [_spent(pid) for _, pid, _ in runs]
+            before = [spent(pid) for _, pid, _ in runs]
             began = time.monotonic()
             time.sleep(1.0 if quick else _WINDOW_S)
             wall = time.monotonic() - began
             for (_, pid, _), start, row in zip(runs, before, range(0, len(rows), 2), strict=True):
-                spent = _spent(pid) - start
+                used = spent(pid) - start
                 memory = _memory(pid)
                 rows[row].result = (
                     f"RSS {memory['VmRSS'] / 1024:.1f} MB (highest {memory['VmHWM'] / 1024:.1f}), "
                     f"PSS {memory['Pss'] / 1024:.1f} MB"
                 )
-                rows[row + 1].result = f"{100 * spent / wall:.2f} % of one core over {wall:.0f} s"
+                rows[row + 1].result = f"{100 * used / wall:.2f} % of one core over {wall:.0f} s"
 
     return [Job("memory and CPU use", rows, work, alone=False)]
 
@@ -81,7 +81,7 @@ def _wait_announced(heard: Subscriber, packs: int, quick: bool) -> None:
         raise RuntimeError(f"{packs} packs are not all announced after {_AT_MOST_S:.0f} s")
 
 
-def _spent(pid: int) -> float:
+def spent(pid: int) -> float:
     """Processor time of all threads of a process so far, seconds."""
     # Nanoseconds; /proc/PID/stat counts in steps of 10 ms, which is most of what there is to see.
     return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
