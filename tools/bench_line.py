@@ -2,8 +2,8 @@
 
 Arguments: addresses ("1-15"), "pty" or "tcp", and perhaps the firmware and the slot (ms) of a bus master. Prints its
 port as one line of JSON, then answers every line on standard input with the times since the last one, as JSON:
-[[nanoseconds of the monotonic clock, "ask" or "end", address, frame type], ...]; "ask": a whole request of ours
-has been heard; "end": the last byte of a frame and its ack is about to leave. The line "go" switches the master on, "quiet"
+[[nanoseconds of the monotonic clock, "ask" or "end", address, frame type], ...]; "ask": a whole request of ours was
+heard; "end": the last byte of a frame and its ack is about to leave. The line "go" switches the master on, "quiet"
 stops it behind the unit it is sending. Ends with its standard input.
 """
 
