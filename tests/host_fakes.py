@@ -90,8 +90,10 @@ class FakeBridge:
     def disconnected(self, now: int) -> None:
         self.calls.append(("disconnected",))
 
-    def received(self, topic: bytes, payload: bytes | None, retained: bool, dup: bool, now: int) -> None:
-        self.calls.append(("received", topic, payload, retained, dup))
+    def received(
+        self, topic: bytes, payload: bytes, retained: bool, dup: bool, now: int, whole: bool = True
+    ) -> None:
+        self.calls.append(("received", topic, payload, retained, dup, *(() if whole else ("the beginning",))))
 
     def measured(self, heap_free: int, loop_gap: int, mqtt_reconnects: int) -> None:
         pass

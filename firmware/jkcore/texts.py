@@ -20,7 +20,7 @@ CONFLICT = const(13)  # address
 HAS_ALARMS = const(14)  # pack id, alarms
 ALARMS_NOW = const(15)  # pack id, alarms
 CHANGED = const(16)  # pack id, names of settings
-HEARD = const(17)  # address
+HEARD = const(17)  # pack id
 ONLINE = const(18)  # pack id, cells, V, mV
 TOO_LONG = const(19)  # topic
 BIRTH = const(20)
@@ -52,7 +52,7 @@ _SENTENCES = (
     "pack %s has alarms: %s",
     "pack %s alarms now: %s",
     "pack %s: settings changed by another hand: %s",
-    "pack %d heard",
+    "pack %s heard",
     "pack %s online: %d cells, %d.%03d V",
     "a message of more than 512 bytes on %s was refused",
     "Home Assistant has started: announcing everything again",
