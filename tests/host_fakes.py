@@ -33,9 +33,10 @@ class Lines:
 
 class FakeBus:
     def __init__(self, port: str = "fake") -> None:
-        self.config = {"port": port, "baud": 115200, "packs": [1], "name": "", "kind": "serial"}
+        self.config = {"port": port, "baud": 115200, "packs": [1], "name": "", "kind": "serial", "prefix": "", "scan": False}
         self.tx = bytearray(16)
         self.send = b""
+        self.wish = ""  # why the port should be opened again
         self.calls: list[tuple[Any, ...]] = []
         self.is_open = False
         self.reason = ""
@@ -52,6 +53,10 @@ class FakeBus:
     def closed(self, now: int, reason: str) -> None:
         self.is_open = False
         self.calls.append(("closed", reason, now))
+
+    def wants_reopen(self, now: int) -> str:
+        reason, self.wish = self.wish, ""
+        return reason
 
     def tick(self, now: int) -> int:
         self.calls.append(("tick", now))
@@ -125,12 +130,16 @@ class FakePort:
     def __init__(self, *events: PortEvent) -> None:
         self.events = deque(events)
         self.written: list[bytes] = []
+        self.reopened: list[str] = []
 
     def poll(self) -> PortEvent | None:
         return self.events.popleft() if self.events else None
 
     def write(self, buf: bytearray, n: int) -> None:
         self.written.append(bytes(buf[:n]))
+
+    def reopen(self, reason: str) -> None:
+        self.reopened.append(reason)
 
 
 class FakeSession:

@@ -56,8 +56,13 @@ class Named:
 def say(log, level: int, code: int, *args) -> None:
     """Log sentence `code` of texts.py. A log with a `level` shows nothing below it; others get everything."""
     if level >= getattr(log, "level", 0):
-        from jkcore import texts
+        log(level, text_of(code, *args))
 
-        text = texts.sentence(code, args)
-        forget("texts")
-        log(level, text)
+
+def text_of(code: int, *args) -> str:
+    """Sentence `code` of texts.py."""
+    from jkcore import texts
+
+    text = texts.sentence(code, args)
+    forget("texts")
+    return text

@@ -45,6 +45,11 @@ class Rs485Bus:
         self.interval = interval
         self._framer = fr.Framer()
         self.poller = Poller(packs, interval, _is_network(config))
+        self.gateway = None  # what watches a gateway, on a network port
+        if _is_network(config):
+            from jkcore.gateway import Gateway
+
+            self.gateway = Gateway(config["port"], log)
         self._log = log
         self._publisher = publisher
         self._intake = Intake(log, publisher)
@@ -60,12 +65,22 @@ class Rs485Bus:
         self.openings += 1
         self._framer.reset()
         self.poller.listen(now)
+        if self.gateway is not None:
+            self.gateway.opened(now)
 
     def closed(self, now: int, reason: str) -> None:
         """The port cannot be used; reason: a sentence for people."""
         self.is_open = False
         self.reason = reason
         self._framer.reset()
+        if self.gateway is not None:
+            self.gateway.closed(now)
+
+    def wants_reopen(self, now: int) -> str:
+        """Why the port is to be closed and opened again (nothing comes over the network any more), "" for no wish."""
+        if self.gateway is None or not self.is_open or self.accept_unasked:
+            return ""
+        return self.gateway.wants_reopen(self.poller.state != LISTENING, now)
 
     def idle(self, now: int) -> bool:
         """True when no answer is awaited: the moment for work that blocks."""
@@ -75,6 +90,8 @@ class Rs485Bus:
         """The first `count` bytes of data have arrived at `now`."""
         self.bytes_in = (self.bytes_in + count) & 0x3FFFFFFF
         self._last_rx = now
+        if self.gateway is not None:
+            self.gateway.heard(data, count, now)
         foreign = not self.accept_unasked and self.poller.heard(count, now)
         at = 0
         while at < count:
@@ -102,7 +119,10 @@ class Rs485Bus:
                     self._damage(now)
                 else:
                     self._no_answer(now)
-        return poller.tick(self.tx, now)
+        count = poller.tick(self.tx, now)
+        if count and self.gateway is not None:
+            self.gateway.sent(now)
+        return count
 
     def sleep_ms(self, now: int) -> int:
         """How long nothing needs to be done unless bytes come."""
@@ -215,6 +235,8 @@ class Rs485Bus:
             self.poller.damaged(now)
             return
         pack.counts[pk.ANSWERS] += 1
+        if self.gateway is not None:
+            self.gateway.good(now)
         if not self.accept_unasked:
             self.poller.answered(pack, kind, now, verdict)
         elif kind == _LIVE and pack.online:
@@ -256,6 +278,8 @@ class Rs485Bus:
 
     def _damage(self, now: int) -> None:
         pack = self.poller.pack
+        if self.gateway is not None:
+            self.gateway.damaged()
         if pack is not None:
             pack.counts[pk.BROKEN] += 1
             if pack.counts[pk.BROKEN] == _SUSPECT:
@@ -285,6 +309,8 @@ class Rs485Bus:
         """Once at first, then at most once a minute; bytes do not hide a frame or request that tells more."""
         said = self._foreign_said
         bare = code == texts.FOREIGN_BYTES
+        if self.gateway is not None and not bare:
+            self.gateway.foreign(code == texts.FOREIGN_REQUESTS, address, now)
         if said[1] >= 0 and since(now, said[1]) < 60000:
             return
         if bare and said[0] >= 0 and since(now, said[0]) < 60000:

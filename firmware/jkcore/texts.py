@@ -26,12 +26,19 @@ TOO_LONG = const(19)  # topic
 BIRTH = const(20)
 FOUND = const(21)  # addresses
 NOBODY = const(22)
+GATEWAY_SILENT = const(23)  # port, seconds
+GATEWAY_BACK = const(24)  # port
+GATEWAY_MODBUS = const(25)  # port
+GATEWAY_HANGS_UP = const(26)  # port
+GATEWAY_SHARED = const(27)  # port
+GATEWAY_LOSSY = const(28)  # port, damaged answers, answers
 
 _LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
 _FOREIGN = (
     ": not sending until the line has been silent for 2 s. Only one master may talk; is a pack at DIP address 0, "
-    "an inverter or another bridge on this line?"
+    "an inverter or another bridge on this line, or a second program connected to its gateway?"
 )
+_TRANSPARENT = "Set it to transparent mode (also called raw, or TCP server without protocol), 115200 baud, 8N1"
 _SENTENCES = (
     "a frame without a valid ack behind it was dropped",
     "pack %d refused a request, code %d",
@@ -59,6 +66,16 @@ _SENTENCES = (
     "bus.packs is not given, so addresses 1 to 15 were asked: %s answered. New ones are found within 30 s",
     "none of the addresses 1 to 15 answers: " + _LOOK_AT + ", and that the port is RS485-2 (or RS485-1 with protocol "
     "001)",
+    "%s: nothing has come over the network for %d s, so the connection is made anew, and then once a minute until "
+    "something comes. Is the gateway's RS485 side wired, are the packs switched on?",
+    "%s: bytes come over the network again",
+    "%s answers in Modbus TCP: the gateway translates instead of passing bytes on. " + _TRANSPARENT,
+    "%s closes the connection each time a pack is asked: the gateway is probably in Modbus TCP mode. " + _TRANSPARENT +
+    ". If it is, look for a second program that is connected to it",
+    "%s: answers come that nobody here asked for, without anybody on the line asking: a second program is probably "
+    "connected to the gateway. Only one may ask the packs: end the other one",
+    "%s: %d of the last %d answers came damaged or cut short: the gateway or its network loses bytes. Check its baud "
+    "rate (115200), its WiFi signal, that it packs at least 310 bytes, and the RS485 wiring",
 )
 
 # Why bytes were rejected, by framer.reason

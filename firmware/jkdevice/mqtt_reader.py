@@ -1,7 +1,8 @@
 """Bytes of the broker -> MQTT 3.1.1 packets, in one fixed buffer, in whatever pieces they come.
 
 A PUBLISH that does not fit, or whose payload is longer than 512 bytes, is announced with its topic and the
-first of its payload, at most 512 bytes; the rest is skipped. Any other long packet, and anything a broker may not send to us, is GARBAGE.
+first of its payload, at most 512 bytes; the rest is skipped. Any other long packet, and anything a broker may
+not send to us, is GARBAGE.
 """
 
 from jkcore.shim import const
