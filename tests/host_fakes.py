@@ -33,7 +33,7 @@ class Lines:
 
 class FakeBus:
     def __init__(self, port: str = "fake") -> None:
-        self.config = {"port": port, "baud": 115200, "packs": [1], "name": "", "kind": "serial", "prefix": "", "scan": False}
+        self.config = {"port": port, "baud": 115200, "packs": [1], "name": "", "kind": "serial"}
         self.tx = bytearray(16)
         self.send = b""
         self.wish = ""  # why the port should be opened again
@@ -41,6 +41,7 @@ class FakeBus:
         self.is_open = False
         self.reason = ""
         self.frames = self.garbage = 0
+        self.packs: list[Any] = []
         self.rejects: list[int] = []
 
     def feed(self, buf: bytes, n: int, now: int) -> None:

@@ -222,7 +222,8 @@ class SerialPort:
         self._serial = line
         self._reopen = ""
         silent, self._silent = self._silent, False
-        self._say(levels.DEBUG if silent else levels.INFO, f"{self.name} is open{'' if '://' in self._url else f' at {self.baud} baud'}.")
+        speed = "" if "://" in self._url else f" at {self.baud} baud"
+        self._say(levels.DEBUG if silent else levels.INFO, f"{self.name} is open{speed}.")
         self._put(PortEvent("opened", self._clock()))
         return line
 
