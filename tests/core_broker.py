@@ -64,7 +64,7 @@ class MiniBroker:
                 self.retained.pop(message.topic, None)
         for house in self._here:
             if message.topic.encode() in house.bridge.subscriptions():
-                house.receive(message.topic, message.payload if len(message.payload) <= 512 else None)
+                house.receive(message.topic, message.payload)
 
     def run(self, houses: list[House], seconds: float, step: int = 50) -> None:
         """Turn several houses side by side."""

@@ -223,11 +223,10 @@ class House:
     def discovery(self) -> list[Message]:
         return [m for m in self.messages if m.topic.startswith("homeassistant/")]
 
-    def receive(self, topic: str, payload: str | None, retained: bool = False) -> None:
-        """The broker delivers a message to the bridge."""
-        self.bridge.received(
-            topic.encode(), None if payload is None else payload.encode(), retained, False, self.now
-        )
+    def receive(self, topic: str, payload: str, retained: bool = False) -> None:
+        """The broker delivers a message to the bridge; of a long one the session shows the beginning, as both do."""
+        data = payload.encode()
+        self.bridge.received(topic.encode(), data[:512], retained, False, self.now, len(data) <= 512)
 
 
 def gaps(times: list[int]) -> list[int]:

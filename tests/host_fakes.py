@@ -36,10 +36,12 @@ class FakeBus:
         self.config = {"port": port, "baud": 115200, "packs": [1], "name": "", "kind": "serial"}
         self.tx = bytearray(16)
         self.send = b""
+        self.wish = ""  # why the port should be opened again
         self.calls: list[tuple[Any, ...]] = []
         self.is_open = False
         self.reason = ""
         self.frames = self.garbage = 0
+        self.packs: list[Any] = []
         self.rejects: list[int] = []
 
     def feed(self, buf: bytes, n: int, now: int) -> None:
@@ -52,6 +54,10 @@ class FakeBus:
     def closed(self, now: int, reason: str) -> None:
         self.is_open = False
         self.calls.append(("closed", reason, now))
+
+    def wants_reopen(self, now: int) -> str:
+        reason, self.wish = self.wish, ""
+        return reason
 
     def tick(self, now: int) -> int:
         self.calls.append(("tick", now))
@@ -90,8 +96,10 @@ class FakeBridge:
     def disconnected(self, now: int) -> None:
         self.calls.append(("disconnected",))
 
-    def received(self, topic: bytes, payload: bytes | None, retained: bool, dup: bool, now: int) -> None:
-        self.calls.append(("received", topic, payload, retained, dup))
+    def received(
+        self, topic: bytes, payload: bytes, retained: bool, dup: bool, now: int, whole: bool = True
+    ) -> None:
+        self.calls.append(("received", topic, payload, retained, dup, *(() if whole else ("the beginning",))))
 
     def measured(self, heap_free: int, loop_gap: int, mqtt_reconnects: int) -> None:
         pass
@@ -123,12 +131,16 @@ class FakePort:
     def __init__(self, *events: PortEvent) -> None:
         self.events = deque(events)
         self.written: list[bytes] = []
+        self.reopened: list[str] = []
 
     def poll(self) -> PortEvent | None:
         return self.events.popleft() if self.events else None
 
     def write(self, buf: bytearray, n: int) -> None:
         self.written.append(bytes(buf[:n]))
+
+    def reopen(self, reason: str) -> None:
+        self.reopened.append(reason)
 
 
 class FakeSession:

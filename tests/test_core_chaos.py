@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jkbridge.simulator import FAULT_KINDS
 
 TOPICS = ("jkbms/bridge/state", "jkbms/bridge/health", "jkbms/bridge/info", "homeassistant/status", "other")
-PAYLOADS = ("online", "offline", "", "{}", '{"instance":"eeeeeeee"}', '{"instance":"aabbccdd"}', None)
+PAYLOADS = ("online", "offline", "", "{}", '{"instance":"eeeeeeee"}', '{"instance":"aabbccdd"}', "x" * 600)
 WORDS = st.one_of(
     st.tuples(st.just("run"), st.integers(1, 8000)),
     st.tuples(st.just("run"), st.integers(1, 300)),

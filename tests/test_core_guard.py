@@ -237,7 +237,9 @@ def test_junk_on_the_guards_topics_is_survived():
             for retained in (False, True):
                 a.receive(topic, payload, retained)
                 broker.run([a], 0.1)
-        a.receive(topic, None)
+        a.receive(topic, "x" * 513)
+        a.receive(topic, "x" * 506 + '"instance":"bbbbbbbb"')  # cut in the middle of the word
+        a.receive(topic, '{"instance":"bbbbbbbb"' + "x" * 600, True)  # retained: no sign of life
     broker.run([a], 30)
     assert broker.retained["jkbms/bridge/state"] == "online"
     assert errors(a) == []

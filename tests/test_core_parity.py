@@ -58,9 +58,8 @@ class Scripted(House):
         self.event(f"closed {reason}")
         self.bus.closed(self.now, reason)
 
-    def receive(self, topic: str, payload: str | None, retained: bool = False) -> None:
-        hexed = "-" if payload is None else payload.encode().hex()
-        self.event(f"received {topic} {int(retained)} {hexed}")
+    def receive(self, topic: str, payload: str, retained: bool = False) -> None:
+        self.event(f"received {topic} {int(retained)} {payload.encode().hex()}")
         super().receive(topic, payload, retained)
 
     def stop(self) -> None:
@@ -87,7 +86,7 @@ def eventful(**more) -> Scripted:
     house.run(5)
     house.connected()
     house.receive("jkbms/bridge/state", "offline")
-    house.receive("jkbms/bridge/health", None)
+    house.receive("jkbms/bridge/health", "x" * 600)
     house.run(10)
     house.closed("the cable was pulled, see /dev/ttyUSB0")
     house.run(15)

@@ -141,8 +141,8 @@ def test_birth_of_home_assistant_announces_everything_again():
 
 @pytest.mark.parametrize(("topic", "payload", "retained"), [
     ("homeassistant/status", "offline", False), ("homeassistant/status", "online", True),
-    ("homeassistant/status", None, False), ("homeassistant/status", "", False), ("other/topic", "online", False),
-    ("jkbms/bridge/health", "no json", False), ("jkbms/bridge/info", None, False), ("jkbms/bridge/state", "", False),
+    ("homeassistant/status", "on" * 300, False), ("homeassistant/status", "", False), ("other/topic", "online", False),
+    ("jkbms/bridge/health", "no json", False), ("x/y", "x" * 600, False), ("jkbms/bridge/state", "", False),
 ])  # fmt: skip
 def test_other_messages_change_nothing(topic, payload, retained):
     house = House([1])

@@ -91,7 +91,7 @@ def test_incoming_messages_with_their_flags(connect: Connect, broker: Broker, su
         (b"jkbms/1/set/x", b"old", True, False),
         (b"homeassistant/status", b"online", False, False),
         (b"jkbms/1/set/long", b"x" * 512, False, False),
-        (b"jkbms/1/set/longer", None, False, False),
+        (b"jkbms/1/set/longer", b"x" * 512, False, False, "the beginning"),
     ]
 
 

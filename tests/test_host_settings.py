@@ -67,14 +67,20 @@ def test_text_of_environment_and_flags_becomes_the_keys_type(tmp_path: Path) -> 
 def test_flag_goes_into_the_first_of_several_bus_tables(tmp_path: Path) -> None:
     file = write(tmp_path, '[[bus]]\nport = "/dev/ttyACM0"\npacks = [4]\n')
     config = load(file, flags={"bus.port": "/dev/ttyUSB9"}).config
-    bus = {"kind": "serial", "port": "/dev/ttyUSB9", "baud": 115200, "packs": [4], "name": "", "scan": False}
-    assert config["bus"] == [bus]
+    assert [(bus["port"], bus["packs"]) for bus in config["bus"]] == [("/dev/ttyUSB9", [4])]
+    file = write(tmp_path, '[[bus]]\nport = "/dev/ttyACM0"\n[[bus]]\nport = "/dev/ttyACM1"\npacks = [7]\n')
+    config = load(file, env={"JKBRIDGE_BUS_PACKS": "3"}, flags={"bus.port": "/dev/ttyUSB9"}).config
+    assert [(bus["port"], bus["packs"]) for bus in config["bus"]] == [("/dev/ttyUSB9", [3]), ("/dev/ttyACM1", [7])]
 
 
 def test_an_error_names_the_place_that_set_the_key(tmp_path: Path) -> None:
     file = write(tmp_path, "[bus]\nbaud = 115800\n")
     text = refusal(file)
     assert "bus.baud = 115800" in text
+    assert text.endswith(f"(in {file})")
+    file = write(tmp_path, '[[bus]]\nport = "/dev/a"\n[[bus]]\nport = "tcp://x"\n')
+    text = refusal(file, flags={"bus.port": "/dev/ttyUSB9"})
+    assert 'bus.port = "tcp://x"' in text
     assert text.endswith(f"(in {file})")
     assert refusal(env={"JKBRIDGE_INTERVAL": "-1"}).endswith("(set by the environment variable JKBRIDGE_INTERVAL)")
     assert refusal(flags={"log": "loud"}).endswith("(given on the command line)")
@@ -167,7 +173,10 @@ def test_example_holds_every_key_and_is_accepted_line_by_line() -> None:
         secure = {"tls": True, "user": "u", "cert": "c", "key": "k"} if key != "mqtt.tls" else {}
         raw: dict = {"mqtt": {"host": "b", **secure}}
         if table == "pack":
-            raw["pack"] = [{"address": 1, "name": "x", name: value}]
+            raw["pack"] = [{"name": "x", **({} if name == "id" else {"address": 1}), name: value}]
+            raw["bus"] = [{"port": "a"}, {"port": "b"}]
+        elif key == "bus.prefix":
+            raw["bus"] = [{"port": "a"}, {"port": "b", name: value}]
         elif table:
             raw.setdefault(table, {})[name] = value
         else:
@@ -192,6 +201,18 @@ def test_variables_offered_are_variables_accepted() -> None:
     assert "JKBRIDGE_MQTT_HOST" in known
     assert not [name for name in known if name.startswith("JKBRIDGE_PACK")]
     assert "[[pack]]" in refusal(env={"JKBRIDGE_PACK_NAME": "1"})
+
+
+def test_show_has_every_bus_and_can_be_read_again(tmp_path: Path) -> None:
+    file = write(tmp_path, '[[bus]]\nport = "/dev/a"\nname = "Left"\n[[bus]]\nport = "/dev/b"\npacks = "1-3"\n'
+                           '[[pack]]\nid = "b2-3"\nname = "Shed"\n[[pack]]\naddress = 3\nname = "House"\n')  # fmt: skip
+    found = load(file, flags={"bus.baud": "9600"})
+    text = settings.show(found)
+    assert schema.load(tomllib.loads(text), "host")["pack"] == found.config["pack"]
+    assert [bus["prefix"] for bus in tomllib.loads(text)["bus"]] == ["", "b2-"]
+    assert "baud = 9600  # given on the command line" in text
+    assert "baud = 115200  # default" in text
+    assert f'port = "/dev/b"  # in {file}' in text
 
 
 def test_show_has_every_key_with_its_source_and_no_secret(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import pytest
-from host_fakes import FakeBridge, pack
+from host_fakes import FakeBridge, FakeBus, pack
 from rich.console import Console
 
 from jkbridge import table as table_module
@@ -120,12 +120,12 @@ def test_names_are_no_markup() -> None:
     bridge.packs = [pack(b"1", "Left [/A] [bold]x")]
     out = io.StringIO()
     console = Console(file=out, width=160)
-    assert "Left [/A] [bold]x" in drawn(LiveTable(watch, lambda: ("", ""), "", "", console), console, out)
+    assert "Left [/A] [bold]x" in drawn(LiveTable(watch, lambda: ([""], ""), "", "", console), console, out)
 
 
 def test_lines_may_come_while_the_table_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     _, watch, _ = watching()
-    table = LiveTable(watch, lambda: ("", ""), "", "", Console(file=io.StringIO(), width=160))
+    table = LiveTable(watch, lambda: ([""], ""), "", "", Console(file=io.StringIO(), width=160))
     text = table_module.Text
     adding = False
 
@@ -146,7 +146,7 @@ def test_lines_may_come_while_the_table_is_drawn(monkeypatch: pytest.MonkeyPatch
 def test_abandon_shows_the_cursor_even_when_drawing_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     _, watch, _ = watching()
     out = io.StringIO()
-    table = LiveTable(watch, lambda: ("", ""), "", "", Console(file=out, width=160, force_terminal=True))
+    table = LiveTable(watch, lambda: ([""], ""), "", "", Console(file=out, width=160, force_terminal=True))
     table.start()
     assert out.getvalue().rfind("\x1b[?25l") > out.getvalue().rfind("\x1b[?25h")
     forever = threading.Event()
@@ -171,7 +171,7 @@ def test_a_terminal_that_has_gone_is_left_in_peace(monkeypatch: pytest.MonkeyPat
 
     _, watch, _ = watching()
     out = Gone()
-    table = LiveTable(watch, lambda: ("", ""), "", "", Console(file=out, width=160, force_terminal=True))
+    table = LiveTable(watch, lambda: ([""], ""), "", "", Console(file=out, width=160, force_terminal=True))
     monkeypatch.setattr(threading, "excepthook", lambda args: None)
     table.start()
     out.dead = True
@@ -190,7 +190,7 @@ def test_table_shows_packs_bus_broker_and_the_end_of_the_log() -> None:
     watch(b"jkbms/2/live", json.dumps(LIVE).encode())
     out = io.StringIO()
     console = Console(file=out, width=140, height=50)
-    table = LiveTable(watch, lambda: ("bus text", "broker text"), "mosquitto_sub -t x", "the title", console)
+    table = LiveTable(watch, lambda: (["bus text"], "broker text"), "mosquitto_sub -t x", "the title", console)
     for n in range(30):
         table.log(levels.WARNING, f"line {n} [not markup]")
     text = drawn(table, console, out)
@@ -205,11 +205,43 @@ def test_table_shows_packs_bus_broker_and_the_end_of_the_log() -> None:
     assert "line 5 " not in text
 
 
+def two_buses() -> tuple[FakeBridge, Watch]:
+    """Two buses with a pack at address 1 each."""
+    bridge, watch, _ = watching()
+    bridge.buses = [FakeBus("/dev/ttyUSB0"), FakeBus("tcp://10.0.0.2:8899")]
+    bridge.buses[1].config["name"] = "Shed [/x]"
+    bridge.packs = [pack(b"1", "Left"), pack(b"b2-1", "Right", online=False)]
+    for bus, one in zip(bridge.buses, bridge.packs, strict=True):
+        bus.packs = [one]
+    watch(b"jkbms/1/live", json.dumps(LIVE).encode())
+    return bridge, watch
+
+
+def test_with_several_buses_every_pack_tells_its_own() -> None:
+    _, watch = two_buses()
+    first, second = watch.packs()
+    assert (first.bus, second.bus) == ("/dev/ttyUSB0", "Shed [/x]")
+    assert first.values
+    assert not second.values
+    assert describe(first).startswith('pack 1 "Left" on /dev/ttyUSB0: online  53.27 V')
+    assert describe(second) == 'pack b2-1 "Right" on Shed [/x]: offline'
+    out = io.StringIO()
+    console = Console(file=out, width=160)
+    text = drawn(LiveTable(watch, lambda: (["first text", "second text"], ""), "", "", console), console, out)
+    rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
+    assert "/dev/ttyUSB0" in rows["1"]
+    assert "53.27" in rows["1"]
+    assert "Shed [/x]" in rows["b2-1"]
+    assert "53.27" not in rows["b2-1"]
+    facts = [line.split()[:4] for line in text.splitlines() if line.startswith("bus")]
+    assert facts == [["bus", "1", "first", "text"], ["bus", "2", "second", "text"]]
+
+
 def test_table_without_names_has_no_column_for_them() -> None:
     bridge, watch, _ = watching()
     bridge.packs = [pack(b"1")]
     out = io.StringIO()
     console = Console(file=out, width=140)
-    text = drawn(LiveTable(watch, lambda: ("", ""), "", "", console), console, out)
+    text = drawn(LiveTable(watch, lambda: ([""], ""), "", "", console), console, out)
     assert " name " not in text
     assert " state " in text

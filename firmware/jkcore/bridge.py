@@ -7,14 +7,15 @@ what next_message gives while the session can take it.
 from jkcore import texts
 from jkcore.clock import since
 from jkcore.fields import table
-from jkcore.log import DEBUG, INFO, say
-from jkcore.message import Message
+from jkcore.log import DEBUG, INFO, Named, say
+from jkcore.message import SIZE, Message
 from jkcore.pack import Pack
 from jkcore.publish import Publisher
 from jkcore.rs485 import Rs485Bus
 from jkcore.shim import const, forget
 
 _SLOW = const(250)  # ms between two looks at what time alone makes due
+_BUS_INFO = const(400)  # bytes a bus may take in bridge/info
 _VOLTAGE = table.find("pack_voltage", 2)
 
 
@@ -29,6 +30,9 @@ class Bridge:
         self.info = self._make_info(config, runtime, board)  # bridge/info before and behind the buses
         self.packs = []
         self.publisher = Publisher(self, config, per_second)
+        self._names = {}  # what people call a pack, by its id
+        for entry in config["pack"]:
+            self._names[entry["id"]] = entry["name"]
         self.buses = [self._make_bus(bus, config) for bus in config["bus"]]
         self.uptime_s = 0
         self.mqtt_reconnects = 0
@@ -61,26 +65,27 @@ class Bridge:
         info.put_tail(message, config)
         forget("info")
         # With 15 names of 40 letters that take four bytes each it would be longer than any message may be.
-        return head, b',"configuration":null}' if message.overflow else message.taken()
+        too_long = message.overflow or len(head) + message.end + _BUS_INFO * len(config["bus"]) > SIZE
+        return head, b',"configuration":null}' if too_long else message.taken()
 
     def _make_bus(self, bus: dict, config: dict):
-        names = {}
-        for entry in config["pack"]:
-            names[entry["address"]] = entry["name"]
-        packs = []
-        for address in bus["packs"]:
-            packs.append(_make_pack(address, names.get(address)))
+        packs = [self._make_pack(bus, address) for address in bus["packs"]]
         if not bus["scan"]:  # else they exist once they have answered: came_online
             self.packs.extend(packs)
+        log = Named(self.log, label(bus)) if len(config["bus"]) > 1 else self.log
         seed = int(self.instance[-4:], 16)
-        return Rs485Bus(bus, packs, 1000 * config["interval"], self.log, self.publisher, seed)
+        return Rs485Bus(bus, packs, 1000 * config["interval"], log, self.publisher, seed)
+
+    def _make_pack(self, bus: dict, address: int):
+        pack_id = bus["prefix"] + str(address)
+        return Pack(pack_id.encode(), address, self._names.get(pack_id) or "JK pack " + pack_id)
 
     def new_pack(self, bus, address: int):
         """A pack nobody configured was heard."""
-        pack = _make_pack(address, None)
+        pack = self._make_pack(bus.config, address)
         bus.add(pack)
         self.packs.append(pack)
-        say(self.log, INFO, texts.HEARD, address)
+        say(self.log, INFO, texts.HEARD, pack.id)
         return pack
 
     def came_online(self, pack) -> None:
@@ -127,9 +132,12 @@ class Bridge:
         self._session = False
         self.publisher.disconnected()
 
-    def received(self, topic: bytes, payload, retained: bool, dup: bool, now: int) -> None:
-        """A message arrived; payload None: it was longer than 512 bytes and has been thrown away."""
-        if payload is None:
+    def received(self, topic: bytes, payload, retained: bool, dup: bool, now: int, whole: bool = True) -> None:
+        """A message arrived; whole False: it was longer than 512 bytes, payload is how it begins.
+
+        Nothing that is not whole is used, but that a long bridge/health (several buses) tells whose it is.
+        """
+        if not whole and (retained or not topic.endswith(b"/bridge/health")):
             say(self.log, DEBUG, texts.TOO_LONG, topic)
         elif topic == self.will_topic:
             online = payload == b"online"
@@ -224,5 +232,6 @@ class Bridge:
         self.mqtt_reconnects = mqtt_reconnects
 
 
-def _make_pack(address: int, name):
-    return Pack(str(address).encode(), address, name or "JK pack %d" % address)
+def label(bus: dict) -> str:
+    """What people know a bus by: its name, or its port. bus: its configuration."""
+    return bus["name"] or bus["port"]

@@ -47,7 +47,7 @@ class Guard:
             self.state = CLEAR
 
     def heard_other(self, payload: bytes, now: int) -> None:
-        """bridge/health or bridge/info came, not from us and not retained: is it somebody else, alive?"""
+        """bridge/health came, perhaps only how it begins, not retained: is it somebody else, alive?"""
         other = instance_of(payload)
         if not other or other == self._instance:
             return
@@ -82,7 +82,7 @@ class Guard:
 
 
 def instance_of(payload) -> bytes:
-    """The value of "instance" in a health or info message, b"" when there is none."""
+    """The value of "instance" in a bridge/health message, b"" when there is none."""
     start = payload.find(_KEY)
     if start < 0:
         return b""

@@ -35,6 +35,7 @@ class Hearing:
         self.rejects = [0, 0, 0, 0, 0]  # pieces, by framer.reason
         self.poller = None  # made by Rs485Bus, as is
         self.gaps = None
+        self.gateway = None  # what watches a gateway, on a network port
         self._framer = fr.Framer()
         self._log = log
         self._publisher = publisher
@@ -85,6 +86,7 @@ class Hearing:
             self._count(pk.WRONG_ADDRESS)
             if self.poller.wanted == POLL:
                 self.poller.overheard(address, now)
+                self._tell_gateway(False, address, now)
                 self._say_foreign(texts.FOREIGN_FRAMES, address, now)
             else:
                 self._unasked(pack, address, kind, now)
@@ -108,6 +110,7 @@ class Hearing:
         if not self.accept_unasked:
             self.poller.overheard(address, now)
             self.gaps.answered()
+            self._tell_gateway(False, address, now)
         if pack is None:
             pack = self._publisher.new_pack(self, address)
             pack.notes[pk.DUE + _ABOUT] = now
@@ -135,6 +138,8 @@ class Hearing:
                 self.poller.damaged(now)
             return
         pack.counts[pk.ANSWERS] += 1
+        if self.gateway is not None:
+            self.gateway.good(now)
         if asked:
             self.poller.answered(pack, kind, now, verdict)
         elif kind == _LIVE:
@@ -173,6 +178,7 @@ class Hearing:
             self._damage(now)
         elif event != fr.ACK:
             poller.stand_down(now, event != fr.EXCEPTION)
+            self._tell_gateway(True, framer.address, now)
             if not self.listening():
                 self._say_foreign(texts.FOREIGN_REQUESTS, framer.address, now)
             elif event == fr.REQUEST:
@@ -199,11 +205,18 @@ class Hearing:
 
     def _damage(self, now: int) -> None:
         pack = self.poller.pack
+        if self.gateway is not None:
+            self.gateway.damaged()
         if pack is not None:
             pack.counts[pk.BROKEN] += 1
             if pack.counts[pk.BROKEN] == _SUSPECT:
                 say(self._log, WARNING, texts.DAMAGED, pack.id, pack.address)
         self.poller.damaged(now)
+
+    def _tell_gateway(self, request: bool, address: int, now: int) -> None:
+        """A frame or request was heard that is none of ours."""
+        if self.gateway is not None:
+            self.gateway.foreign(request, address, now)
 
     def _say_foreign(self, code: int, address: int, now: int) -> None:
         """Once at first, then at most once a minute; bytes do not hide a frame or request that tells more."""

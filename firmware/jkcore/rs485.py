@@ -45,6 +45,10 @@ class Rs485Bus(Hearing):
         asked = [pack for pack in packs if pack.address]  # the bus master answers nobody
         self.poller = Poller(asked, interval, network, WANTED.index(config["role"]), seed)
         self.gaps = Gaps(packs, config["ask_about"], network)
+        if network:
+            from jkcore.gateway import Gateway
+
+            self.gateway = Gateway(config["port"], log)
         self._last_rx = 0
         self._opened = 0
         self._found_said = False
@@ -59,12 +63,22 @@ class Rs485Bus(Hearing):
         self._opened = now
         self._framer.reset()
         self.poller.listen(now)
+        if self.gateway is not None:
+            self.gateway.opened(now)
 
     def closed(self, now: int, reason: str) -> None:
         """The port cannot be used; reason: a sentence for people."""
         self.is_open = False
         self.reason = reason
         self._framer.reset()
+        if self.gateway is not None:
+            self.gateway.closed(now)
+
+    def wants_reopen(self, now: int) -> str:
+        """Why the port is to be closed and opened again (nothing comes over the network any more), "" for no wish."""
+        if self.gateway is None or not self.is_open or self.accept_unasked:
+            return ""
+        return self.gateway.wants_reopen(self.poller.state != LISTENING, now)
 
     def add(self, pack) -> None:
         """A pack that was not expected has been heard."""
@@ -80,6 +94,8 @@ class Rs485Bus(Hearing):
         """The first `count` bytes of data have arrived at `now`."""
         self.bytes_in = (self.bytes_in + count) & 0x3FFFFFFF
         self._last_rx = now
+        if self.gateway is not None:
+            self.gateway.heard(data, count, now)
         asking = not self.listening()
         foreign = not self.accept_unasked and self.poller.heard(count, now) and asking
         at = 0
@@ -112,6 +128,8 @@ class Rs485Bus(Hearing):
         if pending and self._network and poller.state == READY and since(now, self._last_rx) < _PIECES:
             return 0
         count = poller.tick(self.tx, now)
+        if count and self.gateway is not None:
+            self.gateway.sent(now)
         if not count and self.listening():
             count = self.gaps.ask(self.tx, self._last_rx, now)
         return count

@@ -18,6 +18,9 @@ def put_info(message, bridge) -> None:
         message.open()
         message.string(b"kind", bus.config["kind"])
         message.string(b"port", bus.config["port"])
+        if len(bridge.buses) > 1:
+            message.string(b"name", bus.config["name"])
+            message.string(b"prefix", bus.config["prefix"])
         message.string(b"role", bus.role())
         message.close()
     message.put_byte(93)
@@ -25,7 +28,8 @@ def put_info(message, bridge) -> None:
 
 
 def put_health(message, bridge, now: int) -> None:
-    """bridge/health: counters of bus, MQTT and the machine. `instance` lets another bridge on this base be noticed."""
+    """bridge/health: counters of bus, MQTT and the machine. `instance` lets another bridge on this base be noticed:
+    it comes first, because of a message of more than 512 bytes nobody takes in more than the beginning."""
     message.open()
     message.string(b"instance", bridge.instance)
     online = 0
@@ -37,7 +41,7 @@ def put_health(message, bridge, now: int) -> None:
     for bus in bridge.buses:
         if bus is not bridge.buses[0]:
             message.put_byte(44)
-        _put_bus(message, bus)
+        _put_bus(message, bus, len(bridge.buses) > 1)
     message.put_byte(93)
     publisher = bridge.publisher
     message.numbers(b"messages messages_dropped mqtt_reconnects", (
@@ -46,11 +50,12 @@ def put_health(message, bridge, now: int) -> None:
     message.close()
 
 
-def _put_bus(message, bus) -> None:
+def _put_bus(message, bus, named: bool) -> None:
     message.open()
+    if named:
+        message.string(b"name", bus.config["name"] or bus.config["port"])
     message.string(b"state", bus.state())
     if bus.reason:
-        # Short: another bridge reads this message, and nobody takes in more than 512 bytes.
         message.string(b"reason", bus.reason[:_REASON])
     message.numbers(b"openings bytes_in frames bytes_dropped", (bus.openings, bus.bytes_in, bus.frames, bus.garbage))
     message.key(b"rejected")
@@ -59,6 +64,30 @@ def _put_bus(message, bus) -> None:
     message.close()
     poller = bus.poller
     message.numbers(b"foreign echoes gap turn", (poller.foreign, poller.echoes, poller.gap, poller.turn))
+    if bus.gateway is not None:
+        _put_gateway(message, bus.gateway)
+    message.close()
+
+
+def _put_gateway(message, gateway) -> None:
+    """Times the connection was given up for silence, and the faults found, by their names."""
+    from jkcore.gateway import NAMES
+
+    message.key(b"gateway")
+    message.open()
+    message.numbers(b"reopened", (gateway.reopened,))
+    message.key(b"faults")
+    message.put_byte(91)
+    bit = 1
+    comma = False
+    for name in NAMES.split(b" "):
+        if gateway.faults & bit:
+            if comma:
+                message.put_byte(44)
+            message.quoted(name)
+            comma = True
+        bit <<= 1
+    message.put_byte(93)
     message.close()
 
 

@@ -20,7 +20,7 @@ CONFLICT = const(13)  # address
 HAS_ALARMS = const(14)  # pack id, alarms
 ALARMS_NOW = const(15)  # pack id, alarms
 CHANGED = const(16)  # pack id, names of settings
-HEARD = const(17)  # address
+HEARD = const(17)  # pack id
 ONLINE = const(18)  # pack id, cells, V, mV
 TOO_LONG = const(19)  # topic
 BIRTH = const(20)
@@ -31,13 +31,20 @@ ROLE_LISTEN_ONLY = const(24)
 ROLE_POLL = const(25)
 ROLE_POLL_AGAIN = const(26)
 UNHEARD = const(27)  # pack id, address
+GATEWAY_SILENT = const(28)  # port, seconds
+GATEWAY_BACK = const(29)  # port
+GATEWAY_MODBUS = const(30)  # port
+GATEWAY_HANGS_UP = const(31)  # port
+GATEWAY_SHARED = const(32)  # port
+GATEWAY_LOSSY = const(33)  # port, damaged answers, answers
 
 _LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
 _FOREIGN = (
     ": not sending until the line has been silent for %s. Only one master may talk; is a pack at DIP address 0, "
-    "an inverter or another bridge on this line?"
+    "an inverter or another bridge on this line, or a second program connected to its gateway?"
 )
 _LONG = "some seconds"
+_TRANSPARENT = "Set it to transparent mode (also called raw, or TCP server without protocol), 115200 baud, 8N1"
 _SENTENCES = (
     "a frame without a valid ack behind it was dropped",
     "pack %d refused a request, code %d",
@@ -58,7 +65,7 @@ _SENTENCES = (
     "pack %s has alarms: %s",
     "pack %s alarms now: %s",
     "pack %s: settings changed by another hand: %s",
-    "pack %d heard",
+    "pack %s heard",
     "pack %s online: %d cells, %d.%03d V",
     "a message of more than 512 bytes on %s was refused",
     "Home Assistant has started: announcing everything again",
@@ -71,6 +78,16 @@ _SENTENCES = (
     "nobody else talks on this line: asking the packs",
     "the other master has fallen silent: asking the packs again",
     "pack %s has not been heard: the master on this line gets no answer from address %d; " + _LOOK_AT,
+    "%s: nothing has come over the network for %d s, so the connection is made anew, and then once a minute until "
+    "something comes. Is the gateway's RS485 side wired, are the packs switched on?",
+    "%s: bytes come over the network again",
+    "%s answers in Modbus TCP: the gateway translates instead of passing bytes on. " + _TRANSPARENT,
+    "%s closes the connection each time a pack is asked: the gateway is probably in Modbus TCP mode. " + _TRANSPARENT +
+    ". If it is, look for a second program that is connected to it",
+    "%s: answers come that nobody here asked for, without anybody on the line asking: a second program is probably "
+    "connected to the gateway. Only one may ask the packs: end the other one",
+    "%s: %d of the last %d answers came damaged or cut short: the gateway or its network loses bytes. Check its baud "
+    "rate (115200), its WiFi signal, that it packs at least 310 bytes, and the RS485 wiring",
 )
 
 # Why bytes were rejected, by framer.reason

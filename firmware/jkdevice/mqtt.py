@@ -311,9 +311,9 @@ class Session(Link):
             self._puback = -1  # its packet id is gone, too; the broker may send it again
             return
         topic = bytes(reader.buf[reader.body + 2 : reader.topic_end])
-        payload = bytes(reader.buf[start : reader.end]) if reader.whole else None
+        payload = bytes(reader.buf[start : reader.end])
         flags = reader.flags
-        self._bridge.received(topic, payload, bool(flags & 1), bool(flags & 8), now)
+        self._bridge.received(topic, payload, bool(flags & 1), bool(flags & 8), now, reader.whole)
 
     # Ending
 

@@ -1,7 +1,8 @@
 """Bytes of the broker -> MQTT 3.1.1 packets, in one fixed buffer, in whatever pieces they come.
 
-A PUBLISH that does not fit, or whose payload is longer than 512 bytes, is announced with its topic and then
-skipped byte by byte; any other long packet, and anything a broker may not send to us, is GARBAGE.
+A PUBLISH that does not fit, or whose payload is longer than 512 bytes, is announced with its topic and the
+first of its payload, at most 512 bytes; the rest is skipped. Any other long packet, and anything a broker may
+not send to us, is GARBAGE.
 """
 
 from jkcore.shim import const
@@ -33,7 +34,7 @@ class Reader:
         self.body = 0
         self.end = 0
         self.topic_end = 0  # PUBLISH: the topic is buf[body + 2:topic_end]; == body: too long to be known
-        self.whole = True  # False: this PUBLISH is too long, its payload is being skipped
+        self.whole = True  # False: this PUBLISH is too long, the rest of its payload is being skipped
         self._next = 0  # start of the next packet
         self._fill = 0
         self._skip = 0  # bytes of a skipped payload still to come
@@ -114,13 +115,21 @@ class Reader:
             return GARBAGE
         self.whole = self.end - head_end <= LIMIT and self.end - self._next <= _SIZE
         if not self.whole:
-            if head_end - self._next > _SIZE:
-                self.topic_end = at
-            elif head_end > self._fill:
-                return NONE
-            self._skip = self.end - self._next
-            return PUBLISH
+            return self._announce(at, head_end)
         if self.end > self._fill:
             return NONE
         self._next = self.end
+        return PUBLISH
+
+    def _announce(self, at, head_end):
+        """A PUBLISH that is too long, once its beginning is there: skip it. self.end: where the beginning ends."""
+        shown = head_end + LIMIT
+        if shown - self._next > _SIZE:
+            shown = self._next + _SIZE
+        if head_end > shown:
+            self.topic_end = shown = at
+        elif shown > self._fill:
+            return NONE
+        self._skip = self.end - self._next
+        self.end = shown
         return PUBLISH

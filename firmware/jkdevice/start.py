@@ -53,7 +53,8 @@ def _build():
     from jkdevice.console import Console
 
     config = _configuration()
-    forget("config")  # before the rest is loaded: it is one of the largest
+    for name in ("config", "config_texts"):
+        forget(name)  # before the rest is loaded: they are among the largest
     console = Console(log.level_of(config["log"]), ticks)
     if board.NETWORK is not None:
         text = "Board " + board.NAME + " needs " + board.NETWORK + ", which this version cannot set up yet."

@@ -182,11 +182,13 @@ def _config(args: argparse.Namespace) -> int:
         from jkbridge.tls import tls_context
 
         tls_context(mqtt)
-    bus = loaded.config["bus"][0]
     broker = f"{mqtt['host']}:{mqtt['port']}" if mqtt["host"] else "embedded broker"
-    packs = "1 to 15 as they answer" if bus["scan"] else ", ".join(str(address) for address in bus["packs"])
     print(f"The configuration can be used ({loaded.file or 'no file found: defaults, environment and flags'}).")
-    print(f"  bus    {bus['port'] or 'simulated'}, packs {packs}, every {loaded.config['interval']} s")
+    for bus in loaded.config["bus"]:
+        name = f"{bus['name']}: " if bus["name"] else ""
+        ids = f", ids {bus['prefix']}1 and so on" if bus["prefix"] else ""
+        every = f"every {loaded.config['interval']} s, role {bus['role']}"
+        print(f"  bus    {name}{bus['port'] or 'simulated'}, packs {settings.polled(bus)}{ids}, {every}")
     print(f"  MQTT   {broker}, base {loaded.config['base']}")
     return 0
 

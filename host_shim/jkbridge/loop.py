@@ -43,6 +43,8 @@ class Port(Protocol):
 
     def write(self, buf: bytearray, n: int) -> None: ...
 
+    def reopen(self, reason: str) -> None: ...
+
 
 class MqttSession(Protocol):
     """What the loop needs of an MQTT session."""
@@ -132,6 +134,8 @@ class Loop:
             n = bus.tick(now)
             if n:
                 port.write(bus.tx, n)
+            if reason := bus.wants_reopen(now):
+                port.reopen(reason)
         self._now = now
         bridge.tick(now)
         self.session.poll(now)

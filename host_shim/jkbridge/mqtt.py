@@ -30,7 +30,7 @@ from jkcore import log as levels
 from jkcore.message import HEAD
 
 _LONGEST = 512
-"""Bytes of an incoming payload; no command is longer."""
+"""Bytes of an incoming payload that the bridge is shown; no command is longer."""
 _SEND_BUFFER = 16384
 _BRIEF = 5.0
 _INBOX = 1000
@@ -40,9 +40,10 @@ class _Event(NamedTuple):
     kind: str  # up, down, message
     connection: int = 0
     topic: bytes = b""
-    payload: bytes | None = None
+    payload: bytes = b""
     retained: bool = False
     dup: bool = False
+    whole: bool = True
 
 
 class Session:
@@ -136,7 +137,7 @@ class Session:
             if event.kind == "up":
                 self._up(event.connection, now)
             elif event.kind == "message" and event.connection == self._using:
-                self._bridge.received(event.topic, event.payload, event.retained, event.dup, now)
+                self._bridge.received(event.topic, event.payload, event.retained, event.dup, now, event.whole)
             elif event.kind == "down" and self.online:
                 self.online = False
                 self._using = 0
@@ -265,8 +266,9 @@ class Session:
             topic = message.topic.encode()
         except UnicodeDecodeError:
             return
-        payload = bytes(message.payload) if len(message.payload) <= _LONGEST else None
-        self._tell(_Event("message", self._line, topic, payload, bool(message.retain), bool(message.dup)))
+        payload = bytes(message.payload[:_LONGEST])
+        whole = len(message.payload) <= _LONGEST
+        self._tell(_Event("message", self._line, topic, payload, bool(message.retain), bool(message.dup), whole))
 
     def _on_publish(self, _client: Any, _data: Any, _mid: int, _reason: Any, _properties: Any) -> None:
         if self._flow.written():

@@ -120,6 +120,7 @@ class SerialPort:
         self._events: deque[PortEvent] = deque()
         self._stop = threading.Event()
         self._reopen = ""
+        self._silent = False  # the bus asked for it, and has said why
         self._said = ""
         self._serial: serial.SerialBase | None = None
         self._out: deque[bytes] = deque()
@@ -152,13 +153,18 @@ class SerialPort:
         self._out_ready.release()
 
     def reopen(self, reason: str) -> None:
-        """Close and open again because the line seems dead (e.g. silent for too long); reason is a sentence."""
+        """Close and open again because the bus finds the line dead; reason: the sentence it has logged."""
+        self._silent = True
         self._reopen = reason
+
+    def stop(self) -> None:
+        """Stop for good, without waiting for it; then close()."""
+        self._stop.set()
+        self._out_ready.release()
 
     def close(self) -> None:
         """Stop for good; returns within about a second."""
-        self._stop.set()
-        self._out_ready.release()
+        self.stop()
         if self._reader is not None:
             self._reader.join(1.5)
 
@@ -170,6 +176,7 @@ class SerialPort:
             try:
                 line = self._open()
             except Exception as e:  # pyserial lets termios.error, ValueError and OSError through beside its own
+                self._silent = False  # this is something else
                 self._closed(port_errors.sentence(self.name, e))
             else:
                 began = time.monotonic()
@@ -214,7 +221,9 @@ class SerialPort:
         _notice_silence(line)
         self._serial = line
         self._reopen = ""
-        self._say(levels.INFO, f"{self.name} is open{'' if '://' in self._url else f' at {self.baud} baud'}.")
+        silent, self._silent = self._silent, False
+        speed = "" if "://" in self._url else f" at {self.baud} baud"
+        self._say(levels.DEBUG if silent else levels.INFO, f"{self.name} is open{speed}.")
         self._put(PortEvent("opened", self._clock()))
         return line
 
@@ -266,7 +275,7 @@ class SerialPort:
         if reason == self._said:
             self._log(levels.DEBUG, reason)
             return
-        self._say(levels.WARNING, reason)
+        self._say(levels.DEBUG if self._silent else levels.WARNING, reason)
         self._put(PortEvent("closed", self._clock(), reason=reason))
 
     def _say(self, level: int, text: str) -> None:

@@ -56,6 +56,9 @@ class ReplayPort:
     def write(self, buf: bytearray, n: int) -> None:
         """A recording hears nobody."""
 
+    def reopen(self, reason: str) -> None:
+        """A recording has no connection."""
+
     def until_next(self) -> int | None:
         """ms to the next bytes; None at the end."""
         return max(0, self._events[0][0] - self._passed()) if self._events else None
@@ -145,6 +148,8 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
         timed = timed or recording.has_times(content)
         began = chunks[-1].at + 1000 if chunks else 0
         chunks += [chunk._replace(at=chunk.at + began) for chunk in part]
+    del config["bus"][1:]  # a recording is that of one bus
+    config["pack"] = [pack for pack in config["pack"] if pack["id"] == str(pack["address"])]
     if not packs_configured:
         config["bus"][0]["packs"] = []  # they appear as they are heard
     if not timed:

@@ -18,8 +18,8 @@ from jkbridge.logger import Log
 from jkbridge.loop import EXIT_HUNG, Loop, Wake, Watchdog
 from jkbridge.mqtt import Session
 from jkbridge.ports import SerialPort
-from jkbridge.settings import Settings
-from jkbridge.watch import PlainReport, Watch
+from jkbridge.settings import Settings, polled
+from jkbridge.watch import PlainReport, Watch, bus_name
 from jkcore import log as levels
 from jkcore.bridge import Bridge
 from jkcore.version import VERSION
@@ -55,9 +55,8 @@ class Runner:
             levels.INFO,
             f"jkbridge {VERSION}, configuration: {self.settings.file or 'no file, defaults and flags'}.",
         )
-        bus = config["bus"][0]
-        if not bus["port"]:
-            self._simulate(bus)
+        if not config["bus"][0]["port"]:  # then it is the only one
+            self._simulate(config["bus"][0])
         mqtt = dict(config["mqtt"])
         if not mqtt["host"]:
             self._embed(mqtt)
@@ -65,14 +64,17 @@ class Runner:
         self.bridge = Bridge(config, log, instance.encode(), f"CPython {platform.python_version()}", sys.platform)
         self.session = Session(mqtt, self.bridge, f"jkbridge-{instance}", log, self.wake)
         self.ports = [SerialPort(c["port"], c["baud"], log, self.wake) for c in (b.config for b in self.bridge.buses)]
-        packs = "1 to 15, as they answer," if bus["scan"] else ", ".join(str(address) for address in bus["packs"])
-        log(
-            levels.INFO,
-            f"Packs {packs} on {bus['port']} at {bus['baud']} baud, each every {config['interval']} s.",
-        )
+        for bus in config["bus"]:
+            name = f" ({bus['name']})" if bus["name"] else ""
+            ids = f", ids {bus['prefix']}1 and so on" if bus["prefix"] else ""
+            log(
+                levels.INFO,
+                f"Packs {polled(bus)} on {bus['port']}{name} at {bus['baud']} baud, each every {config['interval']} s"
+                f"{ids}.",
+            )
         self.watch = Watch(self.bridge, config["base"]) if self._want_table else None
         self.loop = Loop(self.bridge, self.ports, self.session, self.watch)
-        self._present(mqtt, bus)
+        self._present(mqtt)
         self.watchdog = Watchdog(self.loop, self._last_words, lambda: self.session.close(False))
         for port in self.ports:
             port.start()
@@ -109,6 +111,8 @@ class Runner:
             self.wake.wait(20)
         self.session.close(True)
         self.watchdog.stop()
+        for port in self.ports:
+            port.stop()  # all of them first: one that hangs keeps the others from nothing
         for port in self.ports:
             port.close()
         self._clean()
@@ -159,7 +163,7 @@ class Runner:
 
     # --- what people see
 
-    def _present(self, mqtt: dict[str, Any], bus: dict[str, Any]) -> None:
+    def _present(self, mqtt: dict[str, Any]) -> None:
         if self.watch is None:
             return
         from jkbridge.mqtt_errors import place
@@ -174,16 +178,15 @@ class Runner:
             self.log(levels.INFO, f"Watch it: {subscribe}")
             return
 
-        def status() -> tuple[str, str]:
-            bus_object = self.bridge.buses[0]
-            line = f"{bus['port']} at {bus['baud']} baud"
-            state = "open" if bus_object.is_open else f"closed: {bus_object.reason}"
+        def status() -> tuple[list[str], str]:
             up = f"connected, {self.session.published} published" if self.session.online else "not connected"
-            return f"{line}, {state}, {_counts(bus_object)}", f"{where}, {up}"
+            return [_line_of(bus) for bus in self.bridge.buses], f"{where}, {up}"
 
         from jkbridge.table import LiveTable
 
-        kind = "simulated packs" if self._simulated else f"packs on {bus['port']}"
+        buses = self.settings.config["bus"]
+        on = buses[0]["port"] if len(buses) == 1 else f"{len(buses)} buses"
+        kind = "simulated packs" if self._simulated else f"packs on {on}"
         self._table = LiveTable(self.watch, status, subscribe, f"jkbridge {VERSION}: {kind}")
         if sys.stderr.isatty():  # else the lines go where the user sent them
             self.log.sink = self._table.log
@@ -207,7 +210,8 @@ class Runner:
     def _summary(self) -> None:
         packs = self.bridge.packs
         online = sum(1 for pack in packs if pack.online)
-        bus = "; ".join(_counts(b) for b in self.bridge.buses)
+        buses = self.bridge.buses
+        bus = f"{len(buses)} buses" if len(buses) > 1 else _counts(buses[0])
         sent, frames = self.loop.sent, sum(b.frames for b in self.bridge.buses)
         state = "connected" if self.session.online else "not connected"
         last_sent, last_frames = self._counted
@@ -219,6 +223,13 @@ class Runner:
             f"{self.session.reconnects} reconnects; longest loop gap {self.loop.gap_ms} ms{self._losses()}"
             f"{self._plain.summary() if self._plain is not None else ''}.",
         )
+        for one in buses if len(buses) > 1 else ():
+            mine = [pack for pack in one.packs if pack in packs]
+            online = sum(1 for pack in mine if pack.online)
+            self.log(
+                levels.INFO,
+                f"Bus {bus_name(one)}: {online} of {len(mine)} packs online, {_state(one)}, in all {_counts(one)}.",
+            )
 
     def _losses(self) -> str:
         lost = sum(port.reopened for port in self.ports)
@@ -303,6 +314,17 @@ def main(settings: Settings, log: Log, table: bool = True) -> int:
 def _counts(bus: Any) -> str:
     rejected = sum(bus.rejects)
     return f"{bus.frames} frames, {rejected} rejected pieces, {bus.garbage} stray bytes"
+
+
+def _state(bus: Any) -> str:
+    """What a bus does now, in few words."""
+    return f"role {bus.role()}, {bus.state()}" if bus.is_open else f"closed: {bus.reason}"
+
+
+def _line_of(bus: Any) -> str:
+    """A bus for the live table."""
+    name = f"{bus.config['name']}: " if bus.config["name"] else ""
+    return f"{name}{bus.config['port']} at {bus.config['baud']} baud, {_state(bus)}, {_counts(bus)}"
 
 
 def _print_trace(kind: type[BaseException], value: BaseException | None, trace: TracebackType | None) -> None:

@@ -123,14 +123,15 @@ def _choose(file: str | None, search: list[Path]) -> Path | None:
 
 
 def _keys_of(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Dotted keys; those of a second and further bus as bus[1].port, as ConfigError names them."""
     for name, value in raw.items():
         entries = value if isinstance(value, list) else [value]
         tables = [entry for entry in entries if isinstance(entry, dict)]
         if not tables:
             yield name
-        for entry in tables:
+        for n, entry in enumerate(tables):
             for key in entry:
-                yield f"{name}.{key}"
+                yield f"bus[{n}].{key}" if n and name == "bus" else f"{name}.{key}"
 
 
 def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
@@ -196,7 +197,13 @@ def _check_host(config: dict[str, Any]) -> None:
     """What only a machine with files and names can check."""
     from jkbridge.ports import check_port  # here: pyserial is not needed for `config example`
 
-    check_port(config["bus"][0]["port"])
+    for n, bus in enumerate(config["bus"]):
+        try:
+            check_port(bus["port"])
+        except ConfigError as e:
+            if not n:
+                raise
+            raise ConfigError(f"Bus {n + 1}: {e}", f"bus[{n}].port") from None
     mqtt = config["mqtt"]
     try:
         mqtt["host"].encode("idna")
@@ -229,7 +236,9 @@ def example() -> str:
         if where != table:
             table = where
             # [[pack]] entries have no defaults, so the whole table is an example.
-            out += ["", "# [[pack]]" if table == "pack" else f"[{table}]"]
+            out += ["", "# [[pack]]" if table == "pack" else "[[bus]]" if table == "bus" else f"[{table}]"]
+        elif key == "bus.prefix":
+            out += ["", "# A second bus is one more table with these keys and a port of its own:", "# [[bus]]", ""]
         else:
             out.append("")
         text = f"{HELP[key]} Allowed {schema.allowed_text(row)}."
@@ -247,21 +256,40 @@ def show(settings: Settings) -> str:
     """The configuration in force as TOML without secrets, each key with the place that set it."""
     public = schema.public(settings.config)
     out = [f"# file: {settings.file or 'none found'}"]
-    table = ""
+    names: dict[str, list[str]] = {}
     for key, *_ in schema.rows():
-        where, _, name = key.rpartition(".")
-        if where == "pack":
-            continue
-        if where != table:
-            table = where
-            out += ["", f"[{table}]"]
-        entry = public if not where else public[where][0] if where == "bus" else public[where]
-        out.append(f"{name} = {json.dumps(entry[name], ensure_ascii=False)}  # {settings.sources.get(key, 'default')}")
+        table, _, name = key.rpartition(".")
+        names.setdefault(table, []).append(name)
+    several = len(public["bus"]) > 1
+    for table, keys in names.items():
+        if table == "bus":
+            for n, bus in enumerate(public["bus"]):
+                out += ["", "[[bus]]" if several else "[bus]"]
+                out += _shown(settings, f"bus[{n}]" if n else "bus", keys, bus)
+        elif table != "pack":
+            out += ["", f"[{table}]"] if table else [""]
+            out += _shown(settings, table, keys, public[table] if table else public)
     for pack in public["pack"]:
+        first = pack["id"] == str(pack["address"])
         out += [
             "",
             "[[pack]]",
-            f"address = {pack['address']}",
-            f"name = {json.dumps(pack['name'], ensure_ascii=False)}",
+            f"address = {pack['address']}" if first else f"id = {_toml(pack['id'])}",
+            f"name = {_toml(pack['name'])}",
         ]
     return "\n".join(out) + "\n"
+
+
+def _shown(settings: Settings, table: str, keys: list[str], entry: Mapping[str, Any]) -> list[str]:
+    """The lines of one table, each with its source."""
+    place = f"{table}." if table else ""
+    return [f"{key} = {_toml(entry[key])}  # {settings.sources.get(place + key, 'default')}" for key in keys]
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def polled(bus: Mapping[str, Any]) -> str:
+    """The packs of a bus, for a sentence: "1, 2", or that all are looked for."""
+    return "1 to 15 as they answer" if bus["scan"] else ", ".join(str(address) for address in bus["packs"])

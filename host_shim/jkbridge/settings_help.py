@@ -12,15 +12,17 @@ HELP = {
     "bus.kind": "What the batteries are connected to.",
     "bus.port": (
         "Serial device (best a path below /dev/serial/by-id), or a gateway in transparent TCP mode: "
-        "tcp://192.168.1.20:8899; also socket:// and rfc2217://. Absent: two simulated packs."
+        "tcp://192.168.1.20:8899; also socket:// and rfc2217://. Absent: two simulated packs, if it is the only bus."
     ),
     "bus.baud": "Speed of the line; JK packs speak 115200.",
     "bus.packs": "Modbus addresses of the packs as set by their DIP switches. Absent: all of 1 to 15 are asked, those "
-    "that answer are shown. 0 is the bus master and cannot be asked.",
+    "that answer are shown. 0 is the bus master: it can only be listened to.",
     "bus.role": "poll: ask the packs. listen: only hear what a JK master (a pack with DIP address 0) makes them say. "
     "auto: listen first, ask when nobody else does.",
     "bus.ask_about": "While listening, ask the packs for model and firmware in the gaps between the master's requests.",
     "bus.name": "Name shown to people.",
+    "bus.prefix": "First part of the ids of this bus's packs, for a second and further bus: its pack 1 is then b2-1. "
+    "Never for the first bus. Absent: b2-, b3- and so on.",
     "mqtt.host": "Name or address of the MQTT broker. Absent: a small broker inside the bridge, on this machine only.",
     "mqtt.port": "Port of the broker; 8883 when tls = true and no port is given.",
     "mqtt.user": "User at the broker.",
@@ -34,6 +36,7 @@ HELP = {
     "discovery.enabled": "Announce the packs to Home Assistant.",
     "discovery.prefix": "Discovery prefix of Home Assistant.",
     "discovery.status": "Topic of Home Assistant's birth message.",
-    "pack.address": "Modbus address of a pack that gets a name.",
+    "pack.address": "Modbus address of a pack of the first bus that gets a name.",
+    "pack.id": "Instead of the address, for a pack of any bus: the bus's prefix and the address.",
     "pack.name": "Its name, for people only: topics and ids do not change.",
 }

@@ -35,14 +35,14 @@ _STYLES = {
 class LiveTable:
     """start() takes over the terminal, stop() leaves the last state on it.
 
-    status: () -> (bus text, broker text); subscribe: the command that shows the topics; title: first line.
+    status: () -> (a text per bus, broker text); subscribe: the command that shows the topics; title: first line.
     `log` is a sink for Log: its lines appear below the table.
     """
 
     def __init__(
         self,
         watch: Watch,
-        status: Callable[[], tuple[str, str]],
+        status: Callable[[], tuple[list[str], str]],
         subscribe: str,
         title: str,
         console: Console | None = None,
@@ -87,11 +87,11 @@ class LiveTable:
 
     def render(self) -> RenderableType:
         """The whole picture, cut to the height of the terminal by rich."""
-        bus, broker = self._status()
+        buses, broker = self._status()
         parts: list[RenderableType] = [
             Text(self._title, style="bold"),
             self._pack_table(),
-            _fact("bus", bus),
+            *(_fact("bus" if len(buses) == 1 else f"bus {n}", text) for n, text in enumerate(buses, 1)),
             _fact("MQTT", broker),
             _fact("watch it", self._subscribe),
         ]
@@ -107,23 +107,28 @@ class LiveTable:
         return Group(*parts)
 
     def _pack_table(self) -> Table:
+        packs = self._watch.packs()
+        named = any(pack.name for pack in packs)
+        several = any(pack.bus for pack in packs)
         table = Table(expand=False, header_style="bold")
         table.add_column("pack")
-        if any(pack.name for pack in self._watch.packs()):
+        if named:
             table.add_column("name")
+        if several:
+            table.add_column("bus")
         table.add_column("state")
         for name in ("V", "A", "W", "SOC", "cell min", "max", "delta", "°C", "age"):
             table.add_column(name, justify="right")
-        named = len(table.columns) == 12
-        for pack in self._watch.packs():
-            table.add_row(*_cells(pack, named))
+        for pack in packs:
+            table.add_row(*_cells(pack, named, several))
         return table
 
 
-def _cells(pack: PackView, named: bool) -> list[Text | str]:
+def _cells(pack: PackView, named: bool, several: bool) -> list[Text | str]:
     state = Text("online", style="green") if pack.online else Text("offline", style="red")
     # A name is the user's text, not rich's markup.
-    out: list[Text | str] = [Text(pack.id), *([Text(pack.name)] if named else []), state]
+    names = [Text(text) for text, shown in ((pack.name, named), (pack.bus, several)) if shown]
+    out: list[Text | str] = [Text(pack.id), *names, state]
     if not pack.online:  # nothing old is shown as if it were live
         return out + [""] * 9
     delta = pack.number("cell_voltage_delta")

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jkcore.bridge import label
+
 _RECENT = 6
 _BRIEF = (("pack_voltage", "V", 2), ("current", "A", 2), ("soc", "%", 0))
 
@@ -27,6 +29,8 @@ class PackView(NamedTuple):
     """The last live payload, also of a pack that is offline now."""
     age: float | None
     """Seconds since that payload was published."""
+    bus: str = ""
+    """Name of its bus, where there are several."""
 
     def number(self, name: str) -> float | None:
         value = self.values.get(name)
@@ -61,12 +65,15 @@ class Watch:
     def packs(self) -> list[PackView]:
         now = self._clock()
         out = []
+        buses = self._bridge.buses
+        names = {pack.id: bus_name(bus) for bus in buses for pack in list(bus.packs)} if len(buses) > 1 else {}
         for pack in list(self._bridge.packs):
             pack_id = pack.id if isinstance(pack.id, bytes) else str(pack.id).encode()
             payload, at = self._live.get(pack_id, (b"", 0.0))
             values = _parsed(payload)
             name = pack.name.decode() if isinstance(pack.name, bytes) else str(pack.name or "")
-            out.append(PackView(pack_id.decode(), name, bool(pack.online), values, now - at if payload else None))
+            age = now - at if payload else None
+            out.append(PackView(pack_id.decode(), name, bool(pack.online), values, age, names.get(pack.id, "")))
         return out
 
     def recent(self) -> list[tuple[float, str, int]]:
@@ -106,6 +113,11 @@ class PlainReport:
         return "; " + ", ".join(_brief(pack) for pack in self._watch.packs())
 
 
+def bus_name(bus: Any) -> str:
+    """What people know a bus by."""
+    return str(label(bus.config))
+
+
 def _brief(pack: PackView) -> str:
     if not pack.online:
         return f"pack {pack.id} offline"
@@ -118,8 +130,8 @@ def _brief(pack: PackView) -> str:
 
 
 def describe(pack: PackView) -> str:
-    """A pack in one line, e.g. `pack 1 "Garage": online  53.27 V  -12.50 A  ...  cells 3.325-3.331 V (6 mV)`."""
-    head = f"pack {pack.id}" + (f' "{pack.name}"' if pack.name else "")
+    """A pack in one line, e.g. `pack 1 "Left" on Garage: online  53.27 V  -12.50 A  ...  cells 3.325-3.331 V (6 mV)`"""
+    head = f"pack {pack.id}" + (f' "{pack.name}"' if pack.name else "") + (f" on {pack.bus}" if pack.bus else "")
     if not pack.online:
         return f"{head}: offline"
     parts = [f"{head}: online"]

@@ -75,8 +75,8 @@ def session_event(bridge, now, what, rest):
         bridge.disconnected(now)
     elif what == "received":
         topic, retained, payload = rest.split(" ")
-        payload = None if payload == "-" else bytes.fromhex(payload)
-        bridge.received(topic.encode(), payload, retained == "1", False, now)
+        payload = bytes.fromhex(payload)
+        bridge.received(topic.encode(), payload[:512], retained == "1", False, now, len(payload) <= 512)
     else:
         raise ValueError(what)
 

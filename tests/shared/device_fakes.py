@@ -152,9 +152,9 @@ class FakeBridge:
     def disconnected(self, now):
         self.calls.append("disconnected")
 
-    def received(self, topic, payload, retained, dup, now):
+    def received(self, topic, payload, retained, dup, now, whole):
         assert self.calls[-1] == "connected"
-        self.inbox.append((topic, payload, retained, dup))
+        self.inbox.append((topic, payload, retained, dup) if whole else (topic, payload, "the beginning"))
 
     def tick(self, now):
         self.calls.append("tick")

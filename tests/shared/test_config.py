@@ -15,11 +15,16 @@ def refused(raw, *words, home="host"):
     raise AssertionError("accepted: " + repr(raw))
 
 
+TWO = [{"port": "/dev/ttyUSB0"}, {"port": "tcp://gateway:8899"}]
+
+
 def test_empty_configuration_is_complete_on_the_host():
     out = config.load({}, "host")
     assert out["interval"] == 5 and out["base"] == "jkbms" and out["log"] == "info" and out["flat"] is False
     every = list(range(1, 16))
-    assert out["bus"] == [{"kind": "serial", "port": "", "baud": 115200, "packs": every, "name": "", "scan": True}]
+    bus = {"kind": "serial", "port": "", "baud": 115200, "packs": every, "name": "", "prefix": "", "scan": True}
+    bus.update({"role": "auto", "ask_about": False})
+    assert out["bus"] == [bus]
     assert config.load({"bus": {"packs": "2"}}, "host")["bus"][0]["scan"] is False
     assert out["mqtt"]["host"] == "" and out["mqtt"]["port"] == 1883 and out["mqtt"]["keepalive"] == 15
     assert out["discovery"] == {"enabled": True, "prefix": "homeassistant", "status": "homeassistant/status"}
@@ -51,6 +56,11 @@ def test_every_default_and_example_is_itself_allowed():
         elif table == "pack":
             raw["pack"] = [{"address": 3, "name": "three"}]
             raw["pack"][0][name] = value
+            if name == "id":
+                del raw["pack"][0]["address"]
+                raw["bus"] = TWO
+        elif row[0] == "bus.prefix":
+            raw["bus"] = [{"port": "a"}, {"port": "b", name: value}]
         else:
             raw.setdefault(table, {})[name] = value
         for home in ("host", "device"):
@@ -85,6 +95,8 @@ def test_packs_in_every_spelling():
         ("1-4,7", [1, 2, 3, 4, 7]),
         (" 15 , 1 - 2", [15, 1, 2]),
         ("2-2", [2]),
+        ("0-2", [0, 1, 2]),
+        (0, [0]),
     ):
         assert config.parse_packs(value) == wanted, value
     for value, word in (
@@ -93,8 +105,7 @@ def test_packs_in_every_spelling():
         ("1,,2", "neither"),
         ("4-1", "backwards"),
         ("1-99", "highest"),
-        ("0-3", "bus master"),
-        ([0], "bus master"),
+        ([-1], "no address"),
         ([1, 1], "twice"),
         ("1-3,2", "twice"),
         ([16], "16"),
@@ -126,7 +137,8 @@ def test_unknown_keys_name_the_nearest_known_one():
     refused({"mqqt": {}}, "Unknown key mqqt.", "Did you mean mqtt?")
     refused({"mqtt": {"Host": "x"}}, "Did you mean mqtt.host?")
     refused({"packs": [1]}, "Did you mean bus.packs?")
-    refused({"bus": {"zebra": 1}}, "Unknown key bus.zebra.", "Known in [bus]: kind, port, baud, packs, name.")
+    known = "Known in [bus]: kind, port, baud, packs, role, ask_about, name, prefix."
+    refused({"bus": {"zebra": 1}}, "Unknown key bus.zebra.", known)
     assert "Did you mean" not in str(refused({"bus": {"zebra": 1}}))
     refused({"bus": {"prot": 1}}, '"port": "/dev/ttyUSB0"', home="device")
 
@@ -185,7 +197,6 @@ def test_impossible_combinations():
         raw.update(extra)
         refused({"mqtt": raw}, *words)
     assert config.load({"mqtt": {"host": "fe80::1"}}, "host")
-    refused({"bus": [{}, {}]}, "2 [[bus]] entries", "exactly one bus")
     refused({"bus": {"name": "bank"}}, 'bus.name = "bank"', "reserved")
     named = {"bus": {"packs": "1,2"}, "pack": [{"address": 5, "name": "x"}]}
     refused(named, "address = 5", "bus.packs holds only 1, 2")
@@ -198,6 +209,81 @@ def test_impossible_combinations():
     refused({"base": "homeassistant"}, 'base and discovery.prefix are both "homeassistant"')
     assert config.load({"base": "homeassistant", "discovery": {"enabled": False}}, "host")
     refused({}, "mqtt.host is missing", home="device")
+
+
+def buses(*changes):
+    """Three buses with these changes, by number, counted from 0."""
+    out = [{"port": "a"}, {"port": "b"}, {"port": "c"}]
+    for n, change in changes:
+        out[n].update(change)
+    return {"bus": out}
+
+
+def test_several_buses_have_prefixes_of_their_own():
+    loaded = config.load(buses((2, {"prefix": "cellar_", "packs": "4"})), "host")
+    assert [bus["prefix"] for bus in loaded["bus"]] == ["", "b2-", "cellar_"]
+    assert [bus["scan"] for bus in loaded["bus"]] == [True, True, False]
+    assert loaded["bus"][2]["packs"] == [4]
+    again = config.load(buses((1, {"prefix": "b3-"}), (2, {"prefix": "b2-"}), (0, {"prefix": ""})), "host")
+    assert [bus["prefix"] for bus in again["bus"]] == ["", "b3-", "b2-"]
+
+
+def test_impossible_buses():
+    for changes, key, words in (
+        ([(0, {"prefix": "x-"})], "bus.prefix", ('prefix of bus 1 = "x-"', "first bus never", 'prefix = "b2-"')),
+        ([(1, {"prefix": ""})], "bus[1].prefix", ('Bus 1 has prefix = ""', 'bus 2 has prefix = ""', "the same")),
+        ([(1, {"prefix": "b3-"})], "bus[2].prefix", ('Bus 2 has prefix = "b3-"', 'bus 3 has prefix = "b3-"')),
+        ([(1, {"prefix": "B3_"})], "bus[2].prefix", ('prefix = "B3_"', 'prefix = "b3-"')),
+        ([(2, {"prefix": "1"})], "bus[2].prefix", ('Bus 1 has prefix = ""', 'prefix = "1"')),
+        ([(1, {"prefix": "b3-1"})], "bus[2].prefix", ('prefix = "b3-1"', 'prefix = "b3-"')),
+        ([(1, {"prefix": "bridge"})], "bus[1].prefix", ('prefix of bus 2 = "bridge"', "reserved", 'prefix = "b2-"')),
+        ([(2, {"prefix": "bank"})], "bus[2].prefix", ('prefix of bus 3 = "bank"', "reserved")),
+        ([(1, {"prefix": "a/b"})], "bus[1].prefix", ('Bus 2: bus.prefix = "a/b"', "A-Z a-z")),
+        ([(1, {"name": "bank"})], "bus[1].name", ('name of bus 2 = "bank"', "reserved")),
+        ([(0, {"port": ""})], "bus.port", ("port of bus 1 is missing", "tcp://192.168.1.20:8899")),
+        ([(2, {"port": None})], "bus[2].port", ("port of bus 3 is missing",)),
+        ([(2, {"port": "a"})], "bus[2].port", ('Bus 1 and bus 3 both have port = "a"',)),
+        ([(1, {"packs": "1-99"})], "bus[1].packs", ("Bus 2: bus.packs holds", "highest")),
+        ([(1, {"baud": 5})], "bus[1].baud", ("Bus 2: bus.baud = 5",)),
+        ([(1, {"packs": "0,1", "role": "poll"})], "bus[1].packs", ("packs of bus 2 holds address 0", "bus master")),
+        ([(0, {"packs": 0, "role": "poll"})], "bus.packs", ("packs of bus 1 holds address 0", "bus master", "listen")),
+    ):
+        for home in ("host", "device"):
+            raw = buses(*changes)
+            raw["mqtt"] = {"host": "b"}
+            e = refused(raw, *words, home=home)
+            assert e.key == key, (e.key, key)
+    for role in ("auto", "listen"):
+        assert config.load({"bus": {"packs": "0-2", "role": role}}, "host")["bus"][0]["packs"] == [0, 1, 2]
+    assert refused({"bus": {"packs": 0, "role": "poll"}}, "bus.packs holds address 0", "bus master").key == "bus.packs"
+
+
+def test_named_packs_of_several_buses():
+    two = [{"port": "a", "packs": "1,2"}, {"port": "b", "packs": "0-3", "prefix": "shed-"}]
+    packs = [{"address": 2, "name": "x"}, {"id": "shed-0", "name": "y"}, {"id": "1", "name": "z", "address": 1}]
+    loaded = config.load({"bus": two, "pack": packs}, "host")
+    assert [(pack["id"], pack["address"], pack["name"]) for pack in loaded["pack"]] == [
+        ("2", 2, "x"), ("shed-0", 0, "y"), ("1", 1, "z")
+    ]  # fmt: skip
+    for entry, key, words in (
+        ({"id": "shed-4"}, "pack.id", ('id = "shed-4"', "packs of bus 2 holds only 0, 1, 2, 3")),
+        ({"id": "shed-16"}, "pack.id", ('id = "shed-16"', "no pack of any bus", "0 to 15, shed-0 to shed-15")),
+        ({"id": "shed-01"}, "pack.id", ("no pack of any bus", 'id = "shed-3"')),
+        ({"id": "b2-1"}, "pack.id", ("no pack of any bus",)),
+        ({"id": "b/1"}, "pack.id", ('pack.id = "b/1"', "A-Z a-z")),
+        ({"id": "shed-1", "address": 1}, "pack.address", ("both address = 1 and", "shed-1", "Remove one")),
+        ({"address": 3}, "pack.address", ("address = 3", "packs of bus 1 holds only 1, 2")),
+        ({"address": 16}, "pack.address", ("pack.address = 16", "0 to 15")),
+        ({}, "pack.address", ("lacks its address", "address = 1", 'id = "b2-3"')),
+    ):
+        given = {"name": "n"}
+        given.update(entry)
+        assert refused({"bus": two, "pack": [given]}, *words).key == key
+    twice = [{"id": "shed-1", "name": "x"}, {"id": "shed-1", "name": "y"}]
+    refused({"bus": two, "pack": twice}, 'Two [[pack]] entries have id = "shed-1"')
+    # Who gives no addresses may name any pack, the master too where it may be listened to.
+    assert config.load({"pack": [{"address": 0, "name": "x"}]}, "host")["pack"][0]["id"] == "0"
+    refused({"bus": {"role": "poll"}, "pack": [{"address": 0, "name": "x"}]}, "address = 0")
 
 
 def test_public_copy_shows_no_secret():

@@ -657,7 +657,8 @@ def test_a_message_over_512_bytes_is_drained():
     for length, chunk in ((512, None), (513, None), (513, 1), (700, 100), (5000, None), (70000, None), (300000, 333)):
         world = up()
         world.sock.chunk = chunk
-        payload = b"A" * length
+        head = bytes([65 + i % 26 for i in range(512)])
+        payload = head[:length] + b"A" * (length - 512)
         world.sock.inbox += publish(b"jkbms/1/set/x", payload, 0x31) + publish(b"b", b"next")
         guard = 0
         while len(world.bridge.inbox) < 2:
@@ -665,7 +666,7 @@ def test_a_message_over_512_bytes_is_drained():
             guard += 1
             assert guard < 100000
         assert world.bridge.inbox == [
-            (b"jkbms/1/set/x", payload if length <= 512 else None, True, False),
+            (b"jkbms/1/set/x", payload, True, False) if length <= 512 else (b"jkbms/1/set/x", head, "the beginning"),
             (b"b", b"next", False, False),
         ], length
         assert world.session.up()
@@ -685,7 +686,21 @@ def test_qos_1_is_acknowledged_once():
     world.sock.inbox += publish(b"t", b"B" * 600, 0x32, b"\x12\x36")
     world.run(500)
     assert world.sock.take() == b"\x40\x02\x12\x34\x40\x02\x12\x35\x40\x02\x12\x36"
-    assert world.bridge.inbox == [(b"t", b"one", False, False), (b"t", b"two", True, True), (b"t", None, False, False)]
+    assert world.bridge.inbox == [(b"t", b"one", False, False), (b"t", b"two", True, True)] + [
+        (b"t", b"B" * 512, "the beginning")
+    ]
+
+
+def test_of_a_long_topic_and_a_long_message_as_much_as_fits_is_shown():
+    for size, seen in ((185, 512), (187, 512), (188, 511), (300, 399), (699, 0), (700, 0)):
+        for chunk in (1, 7, None):
+            world = up()
+            world.sock.chunk = chunk
+            topic = b"t" * size
+            world.sock.inbox += publish(topic, b"C" * 600, 0x32, b"\x12\x36") + publish(b"b", b"next")
+            world.poll(2000 if chunk else 40)
+            wanted = [] if size > 699 else [(topic, b"C" * seen, "the beginning")]
+            assert world.bridge.inbox == wanted + [(b"b", b"next", False, False)], (size, chunk)
 
 
 def test_garbage_ends_the_connection_and_nothing_else():

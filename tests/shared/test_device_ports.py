@@ -10,6 +10,10 @@ from jkdevice.ports import tcp_port, uart_port
 class Bus:
     def __init__(self):
         self.calls = []
+        self.wish = ""
+
+    def wants_reopen(self, now):
+        return self.wish
 
     def opened(self, now):
         self.calls.append(("opened", now))
@@ -110,6 +114,25 @@ def test_tcp_line_that_cannot_be_opened_is_tried_for_ever_and_said_once():
     for now in range(100000, 116000, 100):
         port.poll(now)
     assert bus.kinds() == ["closed", "opened"]
+
+
+def test_tcp_line_that_is_silent_is_opened_again_without_a_word_of_its_own():
+    port, bus, net = tcp()
+    port.poll(0)
+    for start in range(30000, 300000, 60000):
+        bus.wish = "nothing comes"
+        port.poll(start)
+        bus.wish = ""
+        assert bus.calls[-1] == ("closed", "nothing comes")
+        assert net.open_count() == 0
+        for now in range(start, start + 2000, 100):
+            port.poll(now)
+        assert bus.kinds()[-1] == "opened"
+        assert net.open_count() == 1
+    assert bus.kinds() == ["opened"] + ["closed", "opened"] * 5
+    assert net.resolved == 6  # it may have moved
+    info = [text for level, text in port._log.lines if level >= 20]
+    assert len(info) == 1  # the first time it was opened; the bus says what is to be said
 
 
 def test_tcp_line_that_fails_while_opening():

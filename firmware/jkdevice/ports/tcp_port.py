@@ -52,11 +52,16 @@ class TcpPort:
         self._since = 0
         self._now = 0
         self._said = ""
+        self._reopening = False  # because of a silence, which the bus has told already
 
     def poll(self, now):
         """Open the line, or open it again, without waiting (but for the look-up of a name)."""
         self._now = now
-        if self._state == _OPENING:
+        if self._state == _OPEN:
+            reason = self.bus.wants_reopen(now)
+            if reason:
+                self._reopen(reason)
+        elif self._state == _OPENING:
             self._wait(now)
         elif self._state == _DOWN and self._backoff.due(now):
             self._open(now)
@@ -112,12 +117,22 @@ class TcpPort:
             self._state = _OPEN
             self._backoff.reset()
             self._said = ""
-            self._log(log.INFO, self._name + " is open.")
+            self._log(log.DEBUG if self._reopening else log.INFO, self._name + " is open.")
+            self._reopening = False
             self.bus.opened(now)
         elif made is not None:
             self._lose("cannot be opened: " + oserrors.words(made))
         elif clock.since(now, self._since) >= _CONNECT_MS:
             self._lose("cannot be opened: it does not answer")
+
+    def _reopen(self, reason):
+        """Make the connection anew: a look-up too, as the gateway may have moved."""
+        self.close()
+        self._row = None
+        self._reopening = True
+        self._backoff.failed(self._now)
+        self._log(log.DEBUG, reason)
+        self.bus.closed(self._now, reason)
 
     def _lose(self, reason):
         opened = self._state == _OPEN
