@@ -14,7 +14,9 @@ sys.path.insert(0, str(mp.ROOT / "tools"))
 import heap
 
 # Packs: bytes of heap on 32-bit MicroPython after the start, and the most while announcing.
-CEILINGS = {1: (77_000, 86_000), 15: (97_000, 106_000)}
+CEILINGS = {1: (77_500, 91_000), 15: (97_500, 111_500)}
+# The interpreter keeps names in pools of 10, 20, 40 ..: with more than 630 of its own the program gets one of 640.
+NAMES = 5_000
 
 
 @pytest.mark.parametrize("packs", CEILINGS)
@@ -24,11 +26,11 @@ def test_heap_of_the_device_program(packs):
     assert found.messages > 100 * packs, "everything announced and values published"
     assert found.started < CEILINGS[packs][0]
     assert found.peak < CEILINGS[packs][1]
-    assert found.steady < CEILINGS[packs][0] + 1000
+    assert found.steady < CEILINGS[packs][0] + NAMES
 
 
-def test_fifteen_packs_run_in_172_kilobytes_of_64_bit_heap():
-    assert heap.run_on_unix(15, "172k", 200).startswith("ended ")
+def test_fifteen_packs_run_in_192_kilobytes_of_64_bit_heap():
+    assert heap.run_on_unix(15, "192k", 200).startswith("ended ")
 
 
 def test_too_little_heap_is_noticed():

@@ -7,7 +7,7 @@ what next_message gives while the session can take it.
 from jkcore import texts
 from jkcore.clock import since
 from jkcore.fields import table
-from jkcore.log import DEBUG, INFO, Named, say
+from jkcore.log import DEBUG, INFO, say
 from jkcore.message import SIZE, Message
 from jkcore.pack import Pack
 from jkcore.publish import Publisher
@@ -72,7 +72,11 @@ class Bridge:
         packs = [self._make_pack(bus, address) for address in bus["packs"]]
         if not bus["scan"]:  # else they exist once they have answered: came_online
             self.packs.extend(packs)
-        log = Named(self.log, label(bus)) if len(config["bus"]) > 1 else self.log
+        log = self.log
+        if len(config["bus"]) > 1:
+            from jkcore.named import Named
+
+            log = Named(log, label(bus))
         seed = int(self.instance[-4:], 16)
         return Rs485Bus(bus, packs, 1000 * config["interval"], log, self.publisher, seed)
 

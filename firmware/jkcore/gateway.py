@@ -127,6 +127,17 @@ class Gateway:
             if self._strangers == _OFTEN:
                 self._found(SHARED, texts.GATEWAY_SHARED)
 
+    def put(self, message) -> None:
+        """The member of bridge/health: times the connection was given up for silence, and the faults by name."""
+        message.key(b"gateway")
+        message.open()
+        message.numbers(b"reopened", (self.reopened,))
+        message.key(b"faults")
+        names = NAMES.split(b" ")
+        found = [names[n] for n in range(len(names)) if self.faults >> n & 1]
+        message.put(b'["' + b'","'.join(found) + b'"]' if found else b"[]")
+        message.close()
+
     # asked by the bus
 
     def wants_reopen(self, asking: bool, now: int) -> str:

@@ -41,18 +41,6 @@ def name_of(level: int) -> str:
     return found
 
 
-class Named:
-    """A log that begins every line with the name of a bus, for a bridge that has several."""
-
-    def __init__(self, log, name: str):
-        self._log = log
-        self._name = name + ": "
-        self.level = getattr(log, "level", 0)
-
-    def __call__(self, level: int, text: str) -> None:
-        self._log(level, self._name + text)
-
-
 def say(log, level: int, code: int, *args) -> None:
     """Log sentence `code` of texts.py. A log with a `level` shows nothing below it; others get everything."""
     if level >= getattr(log, "level", 0):

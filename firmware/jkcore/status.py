@@ -65,29 +65,7 @@ def _put_bus(message, bus, named: bool) -> None:
     poller = bus.poller
     message.numbers(b"foreign echoes gap turn", (poller.foreign, poller.echoes, poller.gap, poller.turn))
     if bus.gateway is not None:
-        _put_gateway(message, bus.gateway)
-    message.close()
-
-
-def _put_gateway(message, gateway) -> None:
-    """Times the connection was given up for silence, and the faults found, by their names."""
-    from jkcore.gateway import NAMES
-
-    message.key(b"gateway")
-    message.open()
-    message.numbers(b"reopened", (gateway.reopened,))
-    message.key(b"faults")
-    message.put_byte(91)
-    bit = 1
-    comma = False
-    for name in NAMES.split(b" "):
-        if gateway.faults & bit:
-            if comma:
-                message.put_byte(44)
-            message.quoted(name)
-            comma = True
-        bit <<= 1
-    message.put_byte(93)
+        bus.gateway.put(message)
     message.close()
 
 
