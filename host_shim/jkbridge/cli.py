@@ -54,6 +54,9 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run the bridge", description="Run the bridge until Ctrl-C or SIGTERM.")
     _config_arguments(run)
+    run.add_argument("--capture", metavar="FILE", help="record the bytes of the bus, without secrets, for a bug report")
+    run.add_argument("--capture-size", metavar="MB", help="rename a full file to FILE.1, .2, ... (10)")
+    run.add_argument("--capture-files", metavar="N", help="keep so many files (3)")
     run.add_argument("--no-table", action="store_true", help="log lines only, no table or pack lines")
 
     simulate = commands.add_parser("simulate", help="simulated packs on a serial or TCP port")
@@ -129,6 +132,9 @@ _FLAGS = {
     "ca": "mqtt.ca",
     "base": "base",
     "log": "log",
+    "capture": "capture",
+    "capture_size": "capture_size",
+    "capture_files": "capture_files",
 }
 
 
@@ -136,7 +142,7 @@ def flags(args: argparse.Namespace) -> dict[str, Any]:
     """What the command line sets, as dotted key -> value. Raises _UsageError."""
     out: dict[str, Any] = {}
     for flag, key in _FLAGS.items():
-        value = getattr(args, flag)
+        value = getattr(args, flag, None)  # not every command has all of them
         if value is not None:
             out[key] = value
     if args.broker is not None:

@@ -7,6 +7,7 @@ Lines, in UTF-8:
   direction: 12.300 > 01 10 16 20 ...     `<` received from the bus, `>` sent by the bridge; without one they
   were received
 A file of anything else is taken as raw bytes, received one after the other.
+  # session 1a2b3c4d, bus 1 of 2, ...    at the head: files of one session share one clock, see `origin`
 Times never run backwards: a line with a time before its predecessor's counts as happening at the same moment.
 """
 
@@ -20,6 +21,7 @@ RECEIVED = "<"
 SENT = ">"
 
 _TIMED = re.compile(r"(\d{1,9})\.(\d{1,6})[ \t]+(?:([<>])[ \t]*)?((?:[0-9A-Fa-f]{2}[ \t]*)+)")
+_ORIGIN = re.compile(rb"# session ([0-9A-Za-z]+), bus (\d{1,3}) of \d{1,3},")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ \t]*)+")
 _NS_PER_BYTE = 10 * 1_000_000_000 // 115_200
 _RAW_CHUNK = 64
@@ -44,6 +46,24 @@ def parse(content: bytes) -> list[Chunk]:
 def has_times(content: bytes) -> bool:
     """True when at least one line carries a time."""
     return any(at is not None for at, _, _ in _lines(content) or ())
+
+
+class Origin(NamedTuple):
+    """Where a recording comes from: the run of the bridge, the number of the bus, when its first byte came (ms since
+    that run began)."""
+
+    session: str
+    bus: int
+    first: int
+
+
+def origin(content: bytes) -> Origin | None:
+    """What `jkbridge run --capture` wrote at the head of the file; None when somebody else recorded it."""
+    found = _ORIGIN.search(content[:2000])
+    if found is None:
+        return None
+    first = next((at for at, _, _ in _lines(content) or () if at is not None), 0)
+    return Origin(found[1].decode(), int(found[2]), first)
 
 
 def line(at_ms: int, direction: str, data: bytes) -> str:
