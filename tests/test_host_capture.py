@@ -228,7 +228,10 @@ class LivePort:
         self.line.write(bytes(buf[:n]), self.clock())
 
 
-@pytest.mark.parametrize("faults", [(), (("corrupt", 2, 0.2), ("drop", 3, 0.1), ("delay", 700, 0.1), ("noise", 9, 0.2))])
+BAD_LINE = (("corrupt", 2, 0.2), ("drop", 3, 0.1), ("delay", 700, 0.1), ("noise", 9, 0.2))
+
+
+@pytest.mark.parametrize("faults", [(), BAD_LINE], ids=["healthy", "bad line"])
 def test_a_recorded_session_gives_the_same_values_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], faults: tuple[tuple[str, int, float], ...]
 ) -> None:
