@@ -144,15 +144,15 @@ class File:
 class Recorder:
     """Bytes of one bus, in the order they are told: masked, and as lines to `write`.
 
-    Times are those of the core's clock (30 bits); the lines count from `start`.
+    Times are those of the core's clock (30 bits); `start` is written as `elapsed`, ms.
     """
 
-    def __init__(self, write: Callable[[str], None], start: int) -> None:
+    def __init__(self, write: Callable[[str], None], start: int, elapsed: int = 0) -> None:
         self._write = write
         self._masking = masking.Masking(_PIECES)
         self._now = start
         self._out = start
-        self._elapsed = 0
+        self._elapsed = elapsed
 
     def received(self, data: bytes, at: int) -> None:
         self._take(masking.RECEIVED, data, at)

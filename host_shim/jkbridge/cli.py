@@ -1,4 +1,4 @@
-"""The command line: `jkbridge run | simulate | decode | replay | config`."""
+"""The command line: `jkbridge run | simulate | decode | replay | bundle | config`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ examples:
   jkbridge config example > jkbridge.toml              a configuration file to start from
   jkbridge decode recording.hex                        JK frames as JSON, one per line
   jkbridge replay recording.hex --print                what the bridge would publish
+  jkbridge run --capture bus.txt                       record the bus, for a bug report
+  jkbridge bundle --capture bus.txt                    and pack it with all that helps, without secrets
 
 Every configuration key may also stand in the environment: JKBRIDGE_MQTT_HOST, JKBRIDGE_BUS_PORT,
 JKBRIDGE_INTERVAL. Flags win over the environment, the environment over the file. `jkbridge COMMAND --help`
@@ -66,6 +68,11 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         help="run a recording through the bridge to MQTT",
         description="Run a recording through the whole bridge to MQTT, as if it came from the wire.",
     )
+    bundle = commands.add_parser(
+        "bundle",
+        help="pack a zip for a bug report, without secrets",
+        description="Pack recordings, configuration, versions and counters into a zip, without secrets.",
+    )
     if command == "simulate":
         from jkbridge.simulator import command as simulator
 
@@ -79,6 +86,11 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
         replayer.add_arguments(replay)
         _config_arguments(replay)
+    elif command == "bundle":
+        from jkbridge import bundle as bundler
+
+        bundler.add_arguments(bundle)
+        _config_arguments(bundle)
 
     config = commands.add_parser("config", help="check or show the configuration, or print an example file")
     actions = config.add_subparsers(dest="action", metavar="check|show|example", required=True)
@@ -98,7 +110,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = _parser(next((word for word in words if not word.startswith("-")), None))
     args = parser.parse_args(words)
     if args.command is None:
-        parser.error("a COMMAND is missing: run, simulate, decode, replay or config")
+        parser.error("a COMMAND is missing: run, simulate, decode, replay, bundle or config")
     return args
 
 
@@ -197,6 +209,16 @@ def _config(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bundle(args: argparse.Namespace) -> int:
+    from jkbridge import bundle
+
+    try:
+        loaded = settings.load(args.config, flags=flags(args))
+    except ConfigError as e:  # that may be the very bug
+        return bundle.main(args, None, f"The configuration cannot be used: {e}\n")
+    return bundle.main(args, loaded, "")
+
+
 def _dispatch(args: argparse.Namespace) -> int:
     if args.command == "simulate":
         from jkbridge.simulator import command as simulator
@@ -208,6 +230,8 @@ def _dispatch(args: argparse.Namespace) -> int:
         return int(decoder.main(args))
     if args.command == "config":
         return _config(args)
+    if args.command == "bundle":
+        return _bundle(args)
     loaded = settings.load(args.config, flags=flags(args))
     log = Log(levels.level_of(loaded.config["log"]))
     if args.command == "replay":

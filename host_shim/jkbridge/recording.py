@@ -71,27 +71,52 @@ def line(at_ms: int, direction: str, data: bytes) -> str:
     return f"{at_ms // 1000}.{at_ms % 1000:03d} {direction} {data.hex(' ').upper()}\n"
 
 
-def _lines(content: bytes) -> list[tuple[int | None, str, bytes]] | None:
-    """(time in ms or None, direction, bytes) of each line; None when this is not the text format."""
+class Entry(NamedTuple):
+    """One line as it stands: its time (ms) or None, direction, bytes, and its comment with the #."""
+
+    at: int | None
+    direction: str
+    data: bytes
+    comment: str
+
+
+def entries(content: bytes) -> Iterator[Entry]:
+    """All lines of a recording, times as written; raw bytes are pieces without a time."""
+    found = _entries(content)
+    if found is None:
+        found = [Entry(None, RECEIVED, content[i : i + _RAW_CHUNK], "") for i in range(0, len(content), _RAW_CHUNK)]
+    yield from found
+
+
+def _entries(content: bytes) -> list[Entry] | None:
+    """All lines; None when this is not the text format."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    out: list[tuple[int | None, str, bytes]] = []
+    out: list[Entry] = []
     for full in text.splitlines():
-        bare = full.partition("#")[0].strip()
-        if not bare:
-            continue
+        bare, mark, rest = full.partition("#")
+        bare = bare.strip()
+        comment = mark + rest
         timed = _TIMED.fullmatch(bare)
         if timed:
             seconds, fraction, direction, digits = timed.groups()
             at = int(seconds) * 1000 + int(fraction.ljust(6, "0")) // 1000
-            out.append((at, direction or RECEIVED, bytes.fromhex(digits)))
+            out.append(Entry(at, direction or RECEIVED, bytes.fromhex(digits), comment))
         elif _HEX.fullmatch(bare):
-            out.append((None, RECEIVED, bytes.fromhex(bare)))
-        else:
+            out.append(Entry(None, RECEIVED, bytes.fromhex(bare), comment))
+        elif bare:
             return None
+        elif comment:
+            out.append(Entry(None, RECEIVED, b"", comment))
     return out
+
+
+def _lines(content: bytes) -> list[tuple[int | None, str, bytes]] | None:
+    """(time in ms or None, direction, bytes) of each line with bytes; None when this is not the text format."""
+    found = _entries(content)
+    return None if found is None else [entry[:3] for entry in found if entry.data]
 
 
 def _paced(lines: Iterator[tuple[int | None, str, bytes]]) -> Iterator[Chunk]:

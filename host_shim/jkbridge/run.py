@@ -178,7 +178,7 @@ class Runner:
         from jkbridge.mqtt_errors import place
 
         base = self.settings.config["base"]
-        auth = f" -u {mqtt['user']} -P ..." if mqtt["user"] else ""
+        auth = " -u ... -P ..." if mqtt["user"] else ""
         tls = f" --cafile {mqtt['ca']}" if mqtt["ca"] else ""
         subscribe = f"mosquitto_sub -h {mqtt['host']} -p {mqtt['port']}{auth}{tls} -t '{base}/#' -v"
         where = f"{'embedded ' if self._broker else ''}{place(mqtt)}"

@@ -43,6 +43,7 @@ def about_values(battery: Battery, t: float) -> Values:
         "uart2_protocol": 1,
         "uart_protocol_library_version": 1,
         "can_protocol_library_version": 1,
+        **battery.texts,
     }
 
 
