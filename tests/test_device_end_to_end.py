@@ -348,9 +348,9 @@ def test_missing_files_are_named(device):
 PLANTED = {"serial_number": "90817263544", "setup_password": "PlantSetup77", "device_name": "Plantedname-1"}
 
 
-def recorded_on(device, broker, subscriber, capture):
-    """A device that records packs full of secrets until both have told their about data."""
-    line = make_line((1, 2))
+def recorded_on(device, broker, subscriber, capture, recorded):
+    """A device that records packs full of secrets until both have told their about data; recorded(): what there is."""
+    line = make_line((1, 2), paced=True)
     for slave in line.slaves.values():
         slave.battery.texts = PLANTED
     with Server(line, tcp="127.0.0.1:0") as serving:
@@ -358,14 +358,23 @@ def recorded_on(device, broker, subscriber, capture):
         device.start()
         for address in (1, 2):
             subscriber.wait_topic(f"jkbms/{address}/about", timeout=30)
+        end = time.monotonic() + 15
+        while len(core_bytes.frames_in(received_in(recorded()), core_bytes.ABOUT)) < 4:  # a console takes its time
+            assert time.monotonic() < end, recorded()
+            time.sleep(0.2)
         device.end(signal.SIGINT)
     no_traceback(device)
+
+
+def received_in(content):
+    whole = content[: content.rfind(b"\n") + 1]
+    return b"".join(chunk.data for chunk in recording.parse(whole) if chunk.direction == "<")
 
 
 def check_recording(content, tmp_path, capsys):
     """It holds both packs, can be replayed, and no secret."""
     chunks = recording.parse(content)
-    received = b"".join(chunk.data for chunk in chunks if chunk.direction == "<")
+    received = received_in(content)
     assert recording.has_times(content)
     assert any(chunk.direction == ">" for chunk in chunks)
     about = core_bytes.frames_in(received, core_bytes.ABOUT)
@@ -380,7 +389,7 @@ def check_recording(content, tmp_path, capsys):
 
 
 def test_the_console_is_a_recording_when_asked_for(device, broker, subscriber, tmp_path, capsys):
-    recorded_on(device, broker, subscriber, "console")
+    recorded_on(device, broker, subscriber, "console", lambda: device.said().encode())
     said = device.said()
     assert "# " in said
     check_recording(said.replace("Ending.", "").encode(), tmp_path, capsys)
@@ -398,7 +407,7 @@ def test_a_listener_gets_the_recording(device, broker, subscriber, tmp_path, cap
 
         thread = threading.Thread(target=listen, daemon=True)
         thread.start()
-        recorded_on(device, broker, subscriber, f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+        recorded_on(device, broker, subscriber, f"tcp://127.0.0.1:{listener.getsockname()[1]}", lambda: bytes(got))
         thread.join(5)
     check_recording(bytes(got), tmp_path, capsys)
     assert "55 aa" not in device.said()

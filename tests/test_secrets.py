@@ -35,7 +35,8 @@ TEXTS = {
 WORDS = [part for texts in TEXTS.values() for text in texts.values() for part in text.split("\x00") if len(part) > 3]
 FAULTS = (
     ("corrupt", {"amount": 2, "rate": 0.1}), ("drop", {"amount": 2, "rate": 0.1}),
-    ("drop", {"each": 0.02, "rate": 0.1}), ("insert", {"amount": 3, "rate": 0.1}), ("truncate", {"amount": 170, "rate": 0.1}), ("no_ack", {"rate": 0.1}),
+    ("drop", {"each": 0.02, "rate": 0.1}),
+    ("insert", {"amount": 3, "rate": 0.1}), ("truncate", {"amount": 170, "rate": 0.1}), ("no_ack", {"rate": 0.1}),
     ("delay", {"amount": 900, "rate": 0.1}), ("noise", {"rate": 0.1}), ("echo", {"amount": 11, "rate": 0.1}),
 )  # fmt: skip
 # Model, firmware and secrets are asked for again and again instead of every 15 minutes.

@@ -15,12 +15,13 @@ from jkdevice import oserrors
 from jkdevice.backoff import Backoff
 
 _PIECES = const(128)
-_SIZE = const(3072)  # characters that wait: two answers
-# A console at 115200 baud has a ring or FIFO of at least 128 characters and takes 11 in a millisecond: one line at a
-# time, never part of one, because log lines come in between.
-_LINE = const(64)
+_SIZE = const(4096)  # characters that wait: three answers
+_LINE = const(64)  # characters of the longest
 _BYTES = const(16)  # in one line
-_PAUSE_MS = const(6)
+# A console at 115200 baud has a ring or FIFO of at least 128 characters and takes 11 in a millisecond. It gets whole
+# lines only, because log lines come in between.
+_PORTION = const(128)
+_PAUSE_MS = const(12)
 _CONNECT_MS = const(5000)
 _HEAD = "# jkbridge " + VERSION + " capture, secrets masked with 2A (*)\n"
 
@@ -145,7 +146,7 @@ class Console:
         if self._next >= 0 and not clock.reached(now, self._next) or not self._ready():
             return 0
         self._next = clock.after(now, _PAUSE_MS)
-        end = text.find(b"\n", 0, count) + 1
+        end = text.rfind(b"\n", 0, min(count, _PORTION)) + 1
         self._write(bytes(text[:end]).decode())
         return end
 
