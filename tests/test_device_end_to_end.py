@@ -11,10 +11,12 @@ import threading
 import time
 from pathlib import Path
 
+import core_bytes
 import mp
 import pytest
 from mosquitto import Broker, Subscriber, free_port, require_mosquitto
 
+from jkbridge import cli, recording
 from jkbridge.simulator.make import make_line
 from jkbridge.simulator.server import Server
 
@@ -341,3 +343,78 @@ def test_missing_files_are_named(device):
     assert device.run()[0] == 1
     assert "A file of jkbridge is missing" in device.said()
     no_traceback(device)
+
+
+PLANTED = {"serial_number": "90817263544", "setup_password": "PlantSetup77", "device_name": "Plantedname-1"}
+
+
+def recorded_on(device, broker, subscriber, capture, recorded):
+    """A device that records packs full of secrets until both have told their about data; recorded(): what there is."""
+    line = make_line((1, 2), paced=True)
+    for slave in line.slaves.values():
+        slave.battery.texts = PLANTED
+    with Server(line, tcp="127.0.0.1:0") as serving:
+        device.configure(serving.tcp_port, broker.port, capture=capture, log="trace")
+        device.start()
+        for address in (1, 2):
+            subscriber.wait_topic(f"jkbms/{address}/about", timeout=30)
+        end = time.monotonic() + 15
+        while len(core_bytes.frames_in(received_in(recorded()), core_bytes.ABOUT)) < 4:  # a console takes its time
+            assert time.monotonic() < end, recorded()
+            time.sleep(0.2)
+        device.end(signal.SIGINT)
+    no_traceback(device)
+
+
+def received_in(content):
+    whole = content[: content.rfind(b"\n") + 1]
+    return b"".join(chunk.data for chunk in recording.parse(whole) if chunk.direction == "<")
+
+
+def check_recording(content, tmp_path, capsys):
+    """It holds both packs, can be replayed, and no secret."""
+    chunks = recording.parse(content)
+    received = received_in(content)
+    assert recording.has_times(content)
+    assert any(chunk.direction == ">" for chunk in chunks)
+    about = core_bytes.frames_in(received, core_bytes.ABOUT)
+    assert len(about) >= 4
+    for word in PLANTED.values():
+        assert word.encode() not in received + content
+    path = tmp_path / "recorded.txt"
+    path.write_bytes(content)
+    assert cli.main(["replay", str(path), "--print", "--log", "error"]) == 0
+    topics = {line.partition(" ")[0] for line in capsys.readouterr().out.splitlines()}
+    assert {"jkbms/1/live", "jkbms/2/about"} <= topics
+
+
+def test_the_console_is_a_recording_when_asked_for(device, broker, subscriber, tmp_path, capsys):
+    recorded_on(device, broker, subscriber, "console", lambda: device.said().encode())
+    said = device.said()
+    assert "# " in said
+    check_recording(said.replace("Ending.", "").encode(), tmp_path, capsys)
+
+
+def test_a_listener_gets_the_recording(device, broker, subscriber, tmp_path, capsys):
+    got = bytearray()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def listen():
+            connection = listener.accept()[0]
+            with connection:
+                while data := connection.recv(4096):
+                    got.extend(data)
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        recorded_on(device, broker, subscriber, f"tcp://127.0.0.1:{listener.getsockname()[1]}", lambda: bytes(got))
+        thread.join(5)
+    check_recording(bytes(got), tmp_path, capsys)
+    assert "55 aa" not in device.said()
+
+
+def test_a_capture_that_is_not_possible_is_said(device, broker):
+    device.configure(1, broker.port, capture="bus.txt")
+    status, said = device.run()
+    assert status == 1
+    assert 'config.json: capture = "bus.txt" is not possible on a device' in said

@@ -183,7 +183,7 @@ def test_example_holds_every_key_and_is_accepted_line_by_line() -> None:
             raw[name] = value
         loaded = schema.load(raw, "host")
         default = schema.load({}, "host")
-        if "." not in key:
+        if "." not in key and default[name] != "":  # a text without a default is shown by an example
             assert loaded[name] == default[name]
     assert sorted(seen) == sorted(HELP)
 

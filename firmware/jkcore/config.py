@@ -23,6 +23,9 @@ interval|int|0..3600|5|5|hd
 base|word|1..32|jkbms|jkbms|hd
 log|option|trace,debug,info,warning,error,fatal|info|info|hd
 flat|bool||false|true|hd
+capture|path|0..256||bus.txt|hd
+capture_size|int|1..1000|10|10|h
+capture_files|int|1..100|3|3|h
 bus.kind|option|serial|serial|serial|hd
 bus.port|text|0..200||/dev/ttyUSB0|hd
 bus.baud|int|9600,19200,38400,57600,115200,230400,460800,921600|115200|115200|hd
@@ -122,8 +125,9 @@ def public(config: dict) -> dict:
         out[key] = value
     for row in rows():
         table, name = split(row[0])
-        if row[1] in HIDDEN and out[table][name]:
-            out[table][name] = MASK
+        entry = out[table] if table else out
+        if row[1] in HIDDEN and entry[name]:
+            entry[name] = MASK
     return out
 
 

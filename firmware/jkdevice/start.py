@@ -50,12 +50,11 @@ def _build():
     from jkcore import log
     from jkcore.shim import forget
     from jkdevice import hardware
-    from jkdevice.console import Console
 
     config = _configuration()
     for name in ("config", "config_texts"):
         forget(name)  # before the rest is loaded: they are among the largest
-    console = Console(log.level_of(config["log"]), ticks)
+    console = _console(config, log.level_of(config["log"]))
     if board.NETWORK is not None:
         text = "Board " + board.NAME + " needs " + board.NETWORK + ", which this version cannot set up yet."
         raise hardware.BoardError(text)
@@ -73,10 +72,32 @@ def _build():
     instance = os.urandom(4).hex().encode()
     bridge = Bridge(config, console, instance, runtime, board.NAME, DISCOVERY_PER_SECOND)
     ports = [hardware.open_port(bus, board, console) for bus in bridge.buses]
+    if config["capture"]:
+        ports[0] = _captured(config["capture"], ports[0])
     client_id = hardware.client_id(board, instance)
     console(log.INFO, "jkbridge on board " + board.NAME + ", " + runtime + ".")
     link = session.Session(config["mqtt"], bridge, console, ticks, net, simple, client_id)
     return Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
+
+
+def _console(config, level):
+    from jkdevice.console import Console
+
+    if config["capture"] != "console":
+        return Console(level, ticks)
+    from jkdevice import capture
+
+    return Console(level, ticks, capture.comments())
+
+
+def _captured(address, port):
+    from jkdevice import capture
+    from jkdevice.hardware import BoardError
+
+    try:
+        return capture.start(address, port)
+    except ValueError as error:
+        raise BoardError(str(error))
 
 
 def _explain(error):

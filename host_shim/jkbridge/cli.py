@@ -1,4 +1,4 @@
-"""The command line: `jkbridge run | simulate | decode | replay | config`."""
+"""The command line: `jkbridge run | simulate | decode | replay | bundle | config`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ examples:
   jkbridge config example > jkbridge.toml              a configuration file to start from
   jkbridge decode recording.hex                        JK frames as JSON, one per line
   jkbridge replay recording.hex --print                what the bridge would publish
+  jkbridge run --capture bus.txt                       record the bus, for a bug report
+  jkbridge bundle --capture bus.txt                    and pack it with all that helps, without secrets
 
 Every configuration key may also stand in the environment: JKBRIDGE_MQTT_HOST, JKBRIDGE_BUS_PORT,
 JKBRIDGE_INTERVAL. Flags win over the environment, the environment over the file. `jkbridge COMMAND --help`
@@ -54,6 +56,9 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run the bridge", description="Run the bridge until Ctrl-C or SIGTERM.")
     _config_arguments(run)
+    run.add_argument("--capture", metavar="FILE", help="record the bytes of the bus, without secrets, for a bug report")
+    run.add_argument("--capture-size", metavar="MB", help="rename a full file to FILE.1, .2, ... (10)")
+    run.add_argument("--capture-files", metavar="N", help="keep so many files (3)")
     run.add_argument("--no-table", action="store_true", help="log lines only, no table or pack lines")
 
     simulate = commands.add_parser("simulate", help="simulated packs on a serial or TCP port")
@@ -62,6 +67,11 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         "replay",
         help="run a recording through the bridge to MQTT",
         description="Run a recording through the whole bridge to MQTT, as if it came from the wire.",
+    )
+    bundle = commands.add_parser(
+        "bundle",
+        help="pack a zip for a bug report, without secrets",
+        description="Pack recordings, configuration, versions and counters into a zip, without secrets.",
     )
     if command == "simulate":
         from jkbridge.simulator import command as simulator
@@ -76,6 +86,11 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
         replayer.add_arguments(replay)
         _config_arguments(replay)
+    elif command == "bundle":
+        from jkbridge import bundle as bundler
+
+        bundler.add_arguments(bundle)
+        _config_arguments(bundle)
 
     config = commands.add_parser("config", help="check or show the configuration, or print an example file")
     actions = config.add_subparsers(dest="action", metavar="check|show|example", required=True)
@@ -95,7 +110,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = _parser(next((word for word in words if not word.startswith("-")), None))
     args = parser.parse_args(words)
     if args.command is None:
-        parser.error("a COMMAND is missing: run, simulate, decode, replay or config")
+        parser.error("a COMMAND is missing: run, simulate, decode, replay, bundle or config")
     return args
 
 
@@ -129,6 +144,9 @@ _FLAGS = {
     "ca": "mqtt.ca",
     "base": "base",
     "log": "log",
+    "capture": "capture",
+    "capture_size": "capture_size",
+    "capture_files": "capture_files",
 }
 
 
@@ -136,7 +154,7 @@ def flags(args: argparse.Namespace) -> dict[str, Any]:
     """What the command line sets, as dotted key -> value. Raises _UsageError."""
     out: dict[str, Any] = {}
     for flag, key in _FLAGS.items():
-        value = getattr(args, flag)
+        value = getattr(args, flag, None)  # not every command has all of them
         if value is not None:
             out[key] = value
     if args.broker is not None:
@@ -193,6 +211,16 @@ def _config(args: argparse.Namespace) -> int:
     return 0
 
 
+def _bundle(args: argparse.Namespace) -> int:
+    from jkbridge import bundle
+
+    try:
+        loaded = settings.load(args.config, flags=flags(args))
+    except ConfigError as e:  # that may be the very bug
+        return bundle.main(args, None, f"The configuration cannot be used: {e}\n")
+    return bundle.main(args, loaded, "")
+
+
 def _dispatch(args: argparse.Namespace) -> int:
     if args.command == "simulate":
         from jkbridge.simulator import command as simulator
@@ -204,6 +232,8 @@ def _dispatch(args: argparse.Namespace) -> int:
         return int(decoder.main(args))
     if args.command == "config":
         return _config(args)
+    if args.command == "bundle":
+        return _bundle(args)
     loaded = settings.load(args.config, flags=flags(args))
     log = Log(levels.level_of(loaded.config["log"]))
     if args.command == "replay":

@@ -7,6 +7,7 @@ Lines, in UTF-8:
   direction: 12.300 > 01 10 16 20 ...     `<` received from the bus, `>` sent by the bridge; without one they
   were received
 A file of anything else is taken as raw bytes, received one after the other.
+  # session 1a2b3c4d, bus 1 of 2, ...    at the head: files of one session share one clock, see `origin`
 Times never run backwards: a line with a time before its predecessor's counts as happening at the same moment.
 """
 
@@ -20,6 +21,7 @@ RECEIVED = "<"
 SENT = ">"
 
 _TIMED = re.compile(r"(\d{1,9})\.(\d{1,6})[ \t]+(?:([<>])[ \t]*)?((?:[0-9A-Fa-f]{2}[ \t]*)+)")
+_ORIGIN = re.compile(rb"# session ([0-9A-Za-z]+), bus (\d{1,3}) of \d{1,3},")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ \t]*)+")
 _NS_PER_BYTE = 10 * 1_000_000_000 // 115_200
 _RAW_CHUNK = 64
@@ -46,32 +48,75 @@ def has_times(content: bytes) -> bool:
     return any(at is not None for at, _, _ in _lines(content) or ())
 
 
+class Origin(NamedTuple):
+    """Where a recording comes from: the run of the bridge, the number of the bus, when its first byte came (ms since
+    that run began)."""
+
+    session: str
+    bus: int
+    first: int
+
+
+def origin(content: bytes) -> Origin | None:
+    """What `jkbridge run --capture` wrote at the head of the file; None when somebody else recorded it."""
+    found = _ORIGIN.search(content[:2000])
+    if found is None:
+        return None
+    first = next((at for at, _, _ in _lines(content) or () if at is not None), 0)
+    return Origin(found[1].decode(), int(found[2]), first)
+
+
 def line(at_ms: int, direction: str, data: bytes) -> str:
     """One line of the format for bytes at a time (ms since any moment)."""
     return f"{at_ms // 1000}.{at_ms % 1000:03d} {direction} {data.hex(' ').upper()}\n"
 
 
-def _lines(content: bytes) -> list[tuple[int | None, str, bytes]] | None:
-    """(time in ms or None, direction, bytes) of each line; None when this is not the text format."""
+class Entry(NamedTuple):
+    """One line as it stands: its time (ms) or None, direction, bytes, and its comment with the #."""
+
+    at: int | None
+    direction: str
+    data: bytes
+    comment: str
+
+
+def entries(content: bytes) -> Iterator[Entry]:
+    """All lines of a recording, times as written; raw bytes are pieces without a time."""
+    found = _entries(content)
+    if found is None:
+        found = [Entry(None, RECEIVED, content[i : i + _RAW_CHUNK], "") for i in range(0, len(content), _RAW_CHUNK)]
+    yield from found
+
+
+def _entries(content: bytes) -> list[Entry] | None:
+    """All lines; None when this is not the text format."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    out: list[tuple[int | None, str, bytes]] = []
+    out: list[Entry] = []
     for full in text.splitlines():
-        bare = full.partition("#")[0].strip()
-        if not bare:
-            continue
+        bare, mark, rest = full.partition("#")
+        bare = bare.strip()
+        comment = mark + rest
         timed = _TIMED.fullmatch(bare)
         if timed:
             seconds, fraction, direction, digits = timed.groups()
             at = int(seconds) * 1000 + int(fraction.ljust(6, "0")) // 1000
-            out.append((at, direction or RECEIVED, bytes.fromhex(digits)))
+            out.append(Entry(at, direction or RECEIVED, bytes.fromhex(digits), comment))
         elif _HEX.fullmatch(bare):
-            out.append((None, RECEIVED, bytes.fromhex(bare)))
-        else:
+            out.append(Entry(None, RECEIVED, bytes.fromhex(bare), comment))
+        elif bare:
             return None
+        elif comment:
+            out.append(Entry(None, RECEIVED, b"", comment))
     return out
+
+
+def _lines(content: bytes) -> list[tuple[int | None, str, bytes]] | None:
+    """(time in ms or None, direction, bytes) of each line with bytes; None when this is not the text format."""
+    found = _entries(content)
+    return None if found is None else [entry[:3] for entry in found if entry.data]
 
 
 def _paced(lines: Iterator[tuple[int | None, str, bytes]]) -> Iterator[Chunk]:

@@ -94,7 +94,32 @@ class PrintSession:
         self._out.flush()
 
 
-def play(loop: Loop, port: ReplayPort, clock: ManualClock, wake: Wake, speed: float = 0) -> None:
+def timeline(contents: Sequence[bytes]) -> dict[int, list[recording.Chunk]]:
+    """The bytes of each bus (its number, from 1) in order of time, out of the contents of recordings.
+
+    Files of one session keep the times they have to each other, in whatever order they are given; sessions, and files
+    that know of none, follow one another with a second between. What is of no known bus came from the first.
+    """
+    sessions: dict[str, list[tuple[recording.Origin, bytes]]] = {}
+    for n, content in enumerate(contents):
+        origin = recording.origin(content)
+        if origin is None:
+            sessions[f"file {n}"] = [(recording.Origin("", 1, 0), content)]
+        else:
+            sessions.setdefault(origin.session, []).append((origin, content))
+    out: dict[int, list[recording.Chunk]] = {}
+    began = 0
+    for files in sessions.values():
+        files.sort(key=lambda file: file[0].first)
+        zero = files[0][0].first
+        for origin, content in files:
+            at = began + origin.first - zero
+            out.setdefault(origin.bus, []).extend(c._replace(at=c.at + at) for c in recording.parse(content))
+        began = max(chunks[-1].at for chunks in out.values()) + 1000
+    return out
+
+
+def play(loop: Loop, ports: Sequence[ReplayPort], clock: ManualClock, wake: Wake, speed: float = 0) -> None:
     """Turn the loop over the recording and a little beyond. speed: 0 as fast as the session takes the messages."""
     tail = _TAIL_MS
     while True:
@@ -103,7 +128,7 @@ def play(loop: Loop, port: ReplayPort, clock: ManualClock, wake: Wake, speed: fl
             wake.wait(20)  # the session takes no more: the recording's clock waits for it
             continue
         step = max(1, loop.rest_ms(clock()))
-        left = port.until_next()
+        left = min((due for port in ports if (due := port.until_next()) is not None), default=None)
         if left is None:
             if tail <= 0:
                 return
@@ -132,36 +157,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: bool, log: Any) -> int:
-    """Replay args.files one after the other. 1: the broker cannot be used; 2: a file cannot be read or is empty."""
-    chunks: list[recording.Chunk] = []
-    timed = False
+    """Replay args.files. 1: the broker cannot be used; 2: a file cannot be read or is empty."""
+    contents: list[bytes] = []
     for name in args.files:
         try:
             content = Path(name).read_bytes()
         except OSError as e:
             log(levels.ERROR, f"{name} cannot be read: {e.strerror}.")
             return 2
-        part = recording.parse(content)
-        if not part:
+        if not recording.parse(content):
             log(levels.ERROR, f"{name} holds no bytes: neither hex text nor raw data.")
             return 2
-        timed = timed or recording.has_times(content)
-        began = chunks[-1].at + 1000 if chunks else 0
-        chunks += [chunk._replace(at=chunk.at + began) for chunk in part]
-    del config["bus"][1:]  # a recording is that of one bus
-    config["pack"] = [pack for pack in config["pack"] if pack["id"] == str(pack["address"])]
-    if not packs_configured:
-        config["bus"][0]["packs"] = []  # they appear as they are heard
-    if not timed:
+        contents.append(content)
+    lines = timeline(contents)
+    if max(lines) > len(config["bus"]):
+        log(
+            levels.ERROR,
+            f"These files were recorded on bus {max(lines)}, but the configuration has {len(config['bus'])}: name the "
+            "one they were recorded with (--config), or replay the files of one bus at a time.",
+        )
+        return 2
+    for bus in config["bus"]:
+        if not packs_configured:
+            bus["packs"] = []  # they appear as they are heard
+        bus["port"] = ", ".join(os.path.basename(name) for name in args.files)
+    if not any(recording.has_times(content) for content in contents):
         # Where no time is known nothing can be stale: the packs stay online until all is announced.
         config["interval"] = max(config["interval"], _TAIL_MS // 1000)
-    config["bus"][0]["port"] = ", ".join(os.path.basename(name) for name in args.files)
+    chunks = [lines.get(n, []) for n in range(1, len(config["bus"]) + 1)]
     clock = ManualClock()
     wake = Wake()
     # The printed stream must be the same every time; at a broker two runs must be told apart.
     instance = b"00000000" if args.print_only else os.urandom(4).hex().encode()
     bridge = Bridge(config, log, instance, f"CPython {platform.python_version()}", "replay", _PER_SECOND)
-    bridge.buses[0].accept_unasked = True
+    for replayed in bridge.buses:
+        replayed.accept_unasked = True
     if args.print_only:
         return _run(bridge, PrintSession(bridge, sys.stdout), chunks, clock, wake, args.speed)
     from jkbridge.mqtt import Session
@@ -182,12 +212,12 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
 def _run(
     bridge: Any,
     session: Any,
-    chunks: Sequence[recording.Chunk],
+    chunks: Sequence[Sequence[recording.Chunk]],
     clock: ManualClock,
     wake: Wake,
     speed: float,
 ) -> int:
-    loop = Loop(bridge, [ReplayPort([], clock)], session)
+    loop = Loop(bridge, [ReplayPort([], clock) for _ in chunks], session)
     loop.measuring = False
     printing = isinstance(session, PrintSession)
     waited = 0
@@ -199,9 +229,9 @@ def _run(
         waited += 20
     refused = bridge.publisher.is_down()
     if not refused:
-        port = ReplayPort(chunks, clock)
-        loop.ports = [port]
-        play(loop, port, clock, wake, speed)
+        ports = [ReplayPort(part, clock) for part in chunks]
+        loop.ports = ports
+        play(loop, ports, clock, wake, speed)
     bridge.stop(clock())
     end = time.monotonic() + 5
     while time.monotonic() < end:

@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from types import FrameType, TracebackType
 from typing import Any
 
 from jkbridge.clock import now_ms
 from jkbridge.logger import Log
-from jkbridge.loop import EXIT_HUNG, Loop, Wake, Watchdog
+from jkbridge.loop import EXIT_HUNG, Loop, Port, Wake, Watchdog
 from jkbridge.mqtt import Session
 from jkbridge.ports import SerialPort
 from jkbridge.settings import Settings, polled
@@ -41,6 +42,7 @@ class Runner:
         self._signals = 0
         self._broker: Any = None
         self._simulated: Any = None
+        self._capture: Any = None
         self._table: Any = None
         self._plain: PlainReport | None = None
         self._counted = (0, 0)
@@ -73,7 +75,7 @@ class Runner:
                 f"{ids}.",
             )
         self.watch = Watch(self.bridge, config["base"]) if self._want_table else None
-        self.loop = Loop(self.bridge, self.ports, self.session, self.watch)
+        self.loop = Loop(self.bridge, self._recorded(config, instance), self.session, self.watch)
         self._present(mqtt)
         self.watchdog = Watchdog(self.loop, self._last_words, lambda: self.session.close(False))
         for port in self.ports:
@@ -82,6 +84,15 @@ class Runner:
         self.watchdog.start()
         self._summary_at = time.monotonic() + _SUMMARY_EVERY
         self._plain_at = 0.0
+
+    def _recorded(self, config: dict[str, Any], session: str) -> Sequence[Port]:
+        """The ports as the loop sees them: what goes through them is recorded where that is wanted."""
+        if not config["capture"]:
+            return self.ports
+        from jkbridge.capture import Capture
+
+        self._capture = Capture(config, session, self.log)
+        return list(self._capture.ports(self.ports))
 
     def spin(self) -> None:
         """Turn the loop until stop()."""
@@ -119,6 +130,8 @@ class Runner:
         self.log(levels.INFO, "Ended.")
 
     def _clean(self) -> None:
+        if self._capture is not None:
+            self._capture.close()
         for helper in (self._broker, self._simulated):
             if helper is not None:
                 with contextlib.suppress(Exception):
@@ -169,7 +182,7 @@ class Runner:
         from jkbridge.mqtt_errors import place
 
         base = self.settings.config["base"]
-        auth = f" -u {mqtt['user']} -P ..." if mqtt["user"] else ""
+        auth = " -u ... -P ..." if mqtt["user"] else ""
         tls = f" --cafile {mqtt['ca']}" if mqtt["ca"] else ""
         subscribe = f"mosquitto_sub -h {mqtt['host']} -p {mqtt['port']}{auth}{tls} -t '{base}/#' -v"
         where = f"{'embedded ' if self._broker else ''}{place(mqtt)}"

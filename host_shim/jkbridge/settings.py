@@ -135,7 +135,9 @@ def _keys_of(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
-    """Certificates are named relative to the file that names them, not to wherever the bridge was started."""
+    """Files are named relative to the one that names them, not to wherever the bridge was started."""
+    if isinstance(raw.get("capture"), str) and raw["capture"]:
+        raw["capture"] = str(folder / Path(raw["capture"]).expanduser())
     mqtt = raw.get("mqtt")
     if isinstance(mqtt, dict):
         for key in _FILES:

@@ -9,6 +9,10 @@ HELP = {
     "base": "First part of every topic.",
     "log": "How much is logged.",
     "flat": "Publish one more topic per value (<base>/<pack>/<field>), for consumers without JSON.",
+    "capture": "Record the bytes of the bus to this file, with times; passwords and serial numbers are masked. On the "
+    'device: "console", or "tcp://host:port" of a program that listens there.',
+    "capture_size": "MB after which such a file is renamed to <file>.1, .2 and so on.",
+    "capture_files": "How many files of a recording are kept, the newest included.",
     "bus.kind": "What the batteries are connected to.",
     "bus.port": (
         "Serial device (best a path below /dev/serial/by-id), or a gateway in transparent TCP mode: "

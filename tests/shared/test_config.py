@@ -64,7 +64,8 @@ def test_every_default_and_example_is_itself_allowed():
         else:
             raw.setdefault(table, {})[name] = value
         for home in ("host", "device"):
-            assert config.load(raw, home)
+            if home[0] in row[5]:
+                assert config.load(raw, home)
 
 
 def test_given_values_survive_and_the_input_is_left_alone():

@@ -40,6 +40,7 @@ class Battery:
     start_s: seconds since midnight at which it begins to live; soc: percent, None = usual for that hour;
     stories: any of STORIES; probes: external sensors that are plugged in, of 1, 2, 4, 5; seed: all chance.
 
+    texts: texts of the about frame in place of made-up ones, such as {"setup_password": "..."}.
     settings: canonical name -> scaled integer, as the BMS keeps them; about: the same for what the about frame shows,
     and its fixed texts. protection.forced: alarm keys held up.
     wish: None, or a function of seconds since midnight that gives the current (A, positive = charging) the
@@ -74,6 +75,7 @@ class Battery:
         self.rating = rating
         self.chemistry = chemistry_of(chemistry)
         self.start_s = start_s
+        self.texts: dict[str, str] = {}
         self.wish: Callable[[float], float] | None = None
         self._share = 0.98 + 0.04 * noise(seed, 21)  # parallel packs never share the current evenly
         worn = "worn" in stories

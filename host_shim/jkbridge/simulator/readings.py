@@ -40,6 +40,7 @@ def about_values(battery: Battery, t: float) -> Values:
         "setup_password": f"setup{whole(100000, 999999, seed, 37)}",
         "uart_protocol_library_version": 1,
         "can_protocol_library_version": 1,
+        **battery.texts,
     }
 
 
