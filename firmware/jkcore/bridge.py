@@ -182,12 +182,25 @@ class Bridge:
         self._slow_at = now
         for bus in self.buses:
             bus.check_stale(now)
+            if bus.evidence.due(bus, now):
+                self._call_doctor(bus, now)
         self._obey_guard(now)
         self.publisher.tick(now)
         for bus in self.buses:
             if bus.state() != bus.told:
                 bus.told = bus.state()
                 self.publisher.tell_health()
+
+    def _call_doctor(self, bus, now: int) -> None:
+        """Nothing good has come from this bus for a while: find out why, for the log and bridge/health."""
+        from jkcore import doctor
+
+        before = bus.evidence.verdict
+        doctor.diagnose(bus, self.log, now)
+        if bus.evidence.verdict != before:
+            self.publisher.tell_health()
+        forget("doctor")
+        forget("verdicts")
 
     def sleep_ms(self, now: int) -> int:
         """How long the loop may rest if nothing arrives."""

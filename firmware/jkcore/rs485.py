@@ -8,6 +8,7 @@ from jkcore import framer as fr
 from jkcore import modbus, texts
 from jkcore import pack as pk
 from jkcore.clock import since
+from jkcore.evidence import Evidence
 from jkcore.exchange import LISTENING, WAITING
 from jkcore.fields import table
 from jkcore.intake import REFUSED, Intake
@@ -48,6 +49,7 @@ class Rs485Bus:
         self._log = log
         self._publisher = publisher
         self._intake = Intake(log, publisher)
+        self.evidence = Evidence()
         self._last_rx = 0
         self._foreign_said = [-1, -1]  # when: about bytes, about frames and requests
 
@@ -60,6 +62,7 @@ class Rs485Bus:
         self.openings += 1
         self._framer.reset()
         self.poller.listen(now)
+        self.evidence.opened(self, now)
 
     def closed(self, now: int, reason: str) -> None:
         """The port cannot be used; reason: a sentence for people."""
@@ -75,6 +78,7 @@ class Rs485Bus:
         """The first `count` bytes of data have arrived at `now`."""
         self.bytes_in = (self.bytes_in + count) & 0x3FFFFFFF
         self._last_rx = now
+        self.evidence.heard(data, count)
         foreign = not self.accept_unasked and self.poller.heard(count, now)
         at = 0
         while at < count:
@@ -172,6 +176,7 @@ class Rs485Bus:
         self.frames = (self.frames + 1) & 0x3FFFFFFF
         if kind > _ABOUT:
             return
+        self.evidence.frame(framer.frame, address, kind)
         pack = self._find(address)
         if self.accept_unasked:
             self._unasked(pack, address, kind, now)
@@ -214,6 +219,7 @@ class Rs485Bus:
         if verdict == REFUSED:
             self.poller.damaged(now)
             return
+        self.evidence.taken(pack, now)
         pack.counts[pk.ANSWERS] += 1
         if not self.accept_unasked:
             self.poller.answered(pack, kind, now, verdict)
@@ -222,9 +228,10 @@ class Rs485Bus:
 
     def _unit(self, event: int, now: int) -> None:
         """A Modbus unit without a frame."""
-        if self.accept_unasked:
-            return
         framer = self._framer
+        if self.accept_unasked:
+            self.evidence.foreign(event, framer.address, now)
+            return
         poller = self.poller
         ours = poller.state == WAITING and poller.pack.address == framer.address
         if event == fr.REQUEST and poller.is_echo(framer.address, framer.kind):
@@ -237,6 +244,7 @@ class Rs485Bus:
             self._count(pk.DAMAGED)
             self._damage(now)
         elif event != fr.ACK:
+            self.evidence.foreign(event, framer.address, now)
             poller.stand_down(now)
             self._say_foreign(texts.FOREIGN_REQUESTS, framer.address, now)
 

@@ -52,6 +52,8 @@ def _put_bus(message, bus) -> None:
     if bus.reason:
         # Short: another bridge reads this message, and nobody takes in more than 512 bytes.
         message.string(b"reason", bus.reason[:_REASON])
+    elif bus.evidence.verdict:
+        message.string(b"verdict", bus.evidence.verdict)
     message.numbers(b"openings bytes_in frames bytes_dropped", (bus.openings, bus.bytes_in, bus.frames, bus.garbage))
     message.key(b"rejected")
     message.open()
