@@ -204,7 +204,7 @@ def _nothing_good(bus, found: list) -> None:
     else:
         silent = [pack.address for pack in bus.packs if pack.counts[pk.REQUESTS]]
         if not silent:
-            found.append([v.NO_BYTES])
+            found.append([v.NOISE if evidence.gained(bus, ev.BYTES) else v.NO_BYTES])
             return
         found.append([v.ECHO_ONLY if evidence.gained(bus, ev.BYTES) > 3 else v.SILENT, _names(silent)])
 

@@ -150,8 +150,10 @@ def _is_stair(byte: int) -> bool:
 
 
 def _is_half(byte: int) -> bool:
-    """Start bit and bit 0 are one bit of the line, 1 and 2 the next one, and so on."""
-    return not (byte & 1 or (byte >> 1 ^ byte >> 2) & 1 or (byte >> 3 ^ byte >> 4) & 1 or (byte >> 5 ^ byte >> 6) & 1)
+    """Start bit and bit 0 are one bit of the line, 1 and 2 the next one, and so on; or, where the receiver took the
+    second half of a bit for the start bit, 0 and 1 are one, 2 and 3, and so on."""
+    changes = byte ^ byte >> 1
+    return not (byte & 1 or changes & 0x2A) or not changes & 0x55
 
 
 def _is_third(byte: int) -> bool:

@@ -48,6 +48,7 @@ WRONG_JACK = const(39)
 GATEWAY_HINT = const(40)
 ODD_BAUD = const(41)  # baud
 NOT_ASKED = const(42)  # why
+HEARD_AT = const(43)  # baud
 
 SHORT = const(100)  # bytes of a verdict in bridge/health at most
 
@@ -58,7 +59,7 @@ _WORDS = (
     "only_requests master_but_role_poll foreign_master foreign_poller foreign_bytes damaged two_packs "
     "two_packs_suspected no_acks refused implausible error_rate damaged_frames some_silent ok_polling ok_listening "
     "ok_overhearing master_alone few_errors echo stray_bytes master_fast master_slow wrong_jack gateway_settings "
-    "unusual_baud not_asked"
+    "unusual_baud not_asked heard_at"
 )
 
 _CABLE = "Check the cable and the plugs, keep them away from the inverter's cables, and fit 120 ohm at both ends. "
@@ -83,8 +84,8 @@ _SENTENCES = (
     "only 00 is heard: a slower line, or A and B swapped|Swap A and B, then look at baud and protocol. " + _JACK,
     "bytes are heard as from swapped A and B, or noise|Swap A and B at the adapter. If that does not help: connect GND "
     "too.",
-    "bytes are heard, but nothing in them makes sense|Wrong speed, another protocol, A and B swapped, or noise. " + _JACK
-    + _CABLE,
+    "bytes are heard, but nothing in them makes sense|Wrong speed, another protocol, A and B swapped, or noise. "
+    + _JACK + _CABLE,
     "not one byte is heard|Is the pack switched on, the plug in an RS485 jack, the right port named? Then swap A and "
     "B.",
     "only our own requests come back, no answer at address %s|The adapter works. Check the cable to the pack, swap A "
@@ -100,7 +101,8 @@ _SENTENCES = (
     "somebody else asks address %s on this line|Another bridge, an app or an inverter: stop it, or set role to listen.",
     "somebody else talks on this line while we ask|Is a pack at DIP 0, an inverter or another bridge connected? Only "
     "one may ask.",
-    "answers come, but every one is damaged|Two packs at one DIP address, a bad cable, or missing termination. " + _CABLE,
+    "answers come, but every one is damaged|Two packs at one DIP address, a bad cable, or missing termination. "
+    + _CABLE,
     "two packs answer at address %d|Give each pack a DIP address of its own.",
     "whatever comes from address %d is damaged|Two packs at this DIP address, or its cable. " + _CABLE,
     "frames come without the ack that says whose they are|The adapter or gateway cuts answers short: let it pass 308 "
@@ -113,8 +115,8 @@ _SENTENCES = (
     "bus.packs.",
     "packs answer at address %s|Nothing has to be changed.",
     "a pack at DIP 0 leads this line; heard: address %s|Nothing has to be changed: the bridge only listens here.",
-    "somebody else asks the packs of this line; heard: address %s|Values come as often as the other one asks. To have more, "
-    "stop it and let this bridge ask.",
+    "somebody else asks the packs of this line; heard: address %s|Values come as often as the other one asks. To "
+    "have more, stop it and let this bridge ask.",
     "a pack at DIP 0 leads this line, and no other pack answers it|Right with one pack. Others need DIP addresses of 1 "
     "to 15 and the cable.",
     "pack %d: %d of %d answers lost or damaged|Little enough to live with.",
@@ -126,6 +128,7 @@ _SENTENCES = (
     "perhaps the gateway|Transparent TCP server, 115200 baud, 8 data bits, no parity, 1 stop bit; not Modbus-TCP.",
     "bus.baud is %d; packs speak 115200 with protocol 001|",
     "nothing was asked: %s|",
+    "this was heard at %d baud|",
 )
 
 

@@ -54,8 +54,8 @@ def adapters() -> list[Adapter]:
             continue
         device = str(port.device)
         name = names.get(os.path.realpath(device), device)
-        parts = [str(part) for part in (port.manufacturer, port.product or port.description) if part not in (None, "", "n/a")]
-        about = " ".join(parts) or "serial port"
+        parts = (port.manufacturer, port.product or port.description)
+        about = " ".join(str(part) for part in parts if part not in (None, "", "n/a")) or "serial port"
         likely = port.vid is not None and not _OTHERS.search(f"{about} {name}")
         out.append(Adapter(name, device, about, likely, port_errors.holders(device)))
     return sorted(out, key=lambda adapter: (not adapter.likely, adapter.device))

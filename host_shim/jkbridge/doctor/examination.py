@@ -20,7 +20,7 @@ from jkcore.modbus import ABOUT, LIVE
 from jkcore.rs485 import Rs485Bus
 
 SILENCE_MS = 10_000
-"""Silent for so long means that nobody leads the line: a JK master pauses 0.4 s, other programs ask every few seconds."""
+"""Silent for so long means that nobody leads the line: a JK master pauses 0.4 s, others ask every few seconds."""
 USUAL_BAUD = 115_200
 _SPEEDS = (115_200, 9_600, 57_600, 19_200, 38_400)
 _SPEED_MS = 6_000
@@ -29,6 +29,8 @@ _OPEN_MS = 10_000
 _BURST_MS = 1_000
 _EACH = 10
 """Requests to a pack that answers."""
+_ABOUT_MS = 30_000
+_ABOUT_INTERVAL = 4_000
 _HOLDS = 2
 _PAUSE_MS = 50
 _MASTER_FRAMES = 2
@@ -36,6 +38,7 @@ _MASTER_FRAMES = 2
 # Bytes came, and nobody knows what they are.
 _SENSELESS = (verdicts.SLOWER, verdicts.ZEROS, verdicts.MAYBE_SWAPPED, verdicts.NOISE)
 _FOREIGN = (verdicts.OLD_JK, verdicts.PYLONTECH, verdicts.MODBUS)
+_LED = (verdicts.OK_MASTER, verdicts.MASTER_ALONE)
 _MUTE = (verdicts.SILENT, verdicts.ECHO_ONLY)
 
 Finding = list[Any]
@@ -87,7 +90,7 @@ class Examination:
     """One examination of one port.
 
     connect(baud) makes the port; clock: ms of the core; rest(ms) waits. configured: addresses the user expects, or
-    None. speeds: the speed can be changed from here (not at a TCP gateway).
+    None; role: of the configuration. speeds: the speed can be changed from here (not at a TCP gateway).
     """
 
     def __init__(
@@ -100,6 +103,7 @@ class Examination:
         *,
         baud: int = USUAL_BAUD,
         configured: list[int] | None = None,
+        role: str = "auto",
         seconds: float = 20,
         may_ask: bool = True,
         speeds: bool = True,
@@ -112,6 +116,7 @@ class Examination:
         self._progress = progress
         self._baud = baud
         self._configured = configured
+        self._role = role
         self._listen_ms = max(SILENCE_MS, int(seconds * 1000))
         self._may_ask = may_ask
         self._speeds = [s for s in _SPEEDS if s != baud] if speeds else []
@@ -172,13 +177,12 @@ class Examination:
             if any(bus.evidence.frames) or any(bus.evidence.asked):
                 return self._at_other_speed(speed, found)
             if found[0][0] in _FOREIGN:
-                return [*found, [verdicts.OTHER_BAUD, speed, self._baud]]
+                return [*_without_speed(found), [verdicts.HEARD_AT, speed]]
         return [*findings, [verdicts.NOT_ASKED, "something was heard that nobody understands"]]
 
     def _at_other_speed(self, speed: int, found: list[Finding]) -> list[Finding]:
         self._result.baud = speed
-        found = [finding for finding in found if finding[0] != verdicts.ODD_BAUD]
-        return [[verdicts.OTHER_BAUD, speed, self._baud], *found]
+        return [[verdicts.OTHER_BAUD, speed, self._baud], *_without_speed(found)]
 
     def _ask(self, baud: int) -> list[Finding]:
         bus = patient.asking_bus(self._port, baud, self._log)
@@ -197,6 +201,8 @@ class Examination:
         missing = [address for address in self._configured or [] if address not in answering]
         if missing and answering:
             self._result.findings.append([verdicts.SOME_SILENT, ", ".join(str(address) for address in missing)])
+        if self._role == "poll" and any(f[0] in _LED for f in self._result.findings):
+            self._result.findings.append([verdicts.ROLE_POLL])
 
     # --- one phase
 
@@ -205,8 +211,9 @@ class Examination:
         if not bus.bytes_in:
             return passed >= SILENCE_MS
         evidence = bus.evidence
-        frames = [count for count in evidence.frames if count]
-        return evidence.frames[0] >= _MASTER_FRAMES and all(evidence.asked[1:]) and min(frames) >= _MASTER_FRAMES
+        if evidence.gained(bus, ev.DAMAGED) or evidence.frames[0] < _MASTER_FRAMES or not all(evidence.asked[1:]):
+            return False  # with damage it takes longer to know how much, and whose
+        return min(count for count in evidence.frames if count) >= _MASTER_FRAMES
 
     def _phase(
         self,
@@ -270,6 +277,11 @@ class Examination:
                 raise _PortLostError(event.reason, bool(bus.openings))
 
 
+def _without_speed(found: list[Finding]) -> list[Finding]:
+    """Without the note about an unusual speed: the doctor chose it, not the user."""
+    return [finding for finding in found if finding[0] != verdicts.ODD_BAUD]
+
+
 class _Asking:
     """Decides whether the next request may be sent, and when all have been asked."""
 
@@ -308,20 +320,25 @@ class _Asking:
             self.stranger = True
         if self.stranger:
             return True
+        # First the rare frames of all packs, then live ones as fast as they come.
+        known = all(pack.holds(ABOUT) for pack in bus.packs if pack.counts[pk.ANSWERS])
+        bus.poller.interval = 0 if known or passed >= _ABOUT_MS else _ABOUT_INTERVAL
         return self._held is None and (self._holds > _HOLDS or all(self._done(pack) for pack in bus.packs))
 
     def _done(self, pack: Any) -> bool:
         counts = pack.counts
         if counts[pk.ANSWERS]:
             whole = pack.holds(LIVE) and pack.holds(ABOUT)
-            return bool(counts[pk.REQUESTS] >= (_EACH if whole else 2 * _EACH))
+            return bool(counts[pk.REQUESTS] >= (_EACH if whole else 3 * _EACH))
+        if counts[pk.REQUESTS] >= _EACH:
+            return True
         # A pack somebody counts on gets a second chance.
         return bool(counts[pk.REQUESTS] > (1 if pack.address in self._configured else 0) and pack.misses != 1)
 
     def _riddles(self) -> int:
-        """Grows with what nobody can explain: bytes that are neither an answer nor our own echo."""
+        """Grows with what nobody can explain: addresses that gave no whole answer, bytes that are not our own echo."""
         bus = self._bus
         if bus.evidence.gained(bus, ev.ANSWERS):
             return 0  # packs are there, and damage is theirs
-        damaged = sum(pack.counts[pk.DAMAGED] for pack in bus.packs)
-        return int(damaged) + (0 if doctor.is_echo(bus) else int(bus.garbage))
+        damaged = sum(1 for pack in bus.packs if pack.counts[pk.DAMAGED])
+        return damaged or int(bus.garbage > 0 and not doctor.is_echo(bus))

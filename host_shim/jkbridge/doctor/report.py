@@ -65,8 +65,11 @@ class Shown:
 
 def show(console: Console, port: str, result: Result) -> None:
     """The verdict, what to change, the packs, further findings, the configuration proposed."""
-    if result.packs:
+    if result.packs and console.is_terminal:
         _show_packs(console, result.packs)
+    elif result.packs:
+        for pack in result.packs:
+            console.print(_pack_line(pack), highlight=False, markup=False)
     first, rest = result.findings[0], result.findings[1:]
     style = "bold green" if verdicts.healthy(first) else "bold red"
     console.print(f"[{style}]Verdict ({verdicts.word(first[0])}): {escape(_sentence(first))}[/]", highlight=False)
@@ -95,9 +98,19 @@ def _show_packs(console: Console, packs: list[dict[str, Any]]) -> None:
     for pack in packs:
         volts = "" if pack["voltage"] is None else f"{pack['voltage']:.3f}"
         row = [pack["address"], pack["cells"], volts, pack["soc"], pack["model"], pack["firmware"], pack["frames"]]
-        rate = f"{pack['lost']}" + (f" ({100 * pack['error_rate']:.0f} %)" if pack["lost"] and pack["error_rate"] else "")
-        table.add_row(*["" if value is None else escape(str(value)) for value in row], rate)
+        share = f" ({100 * pack['error_rate']:.0f} %)" if pack["lost"] and pack["error_rate"] else ""
+        table.add_row(*["" if value is None else escape(str(value)) for value in row], f"{pack['lost']}{share}")
     console.print(table)
+
+
+def _pack_line(pack: dict[str, Any]) -> str:
+    """One pack for a pipe."""
+    parts = [f"{pack['frames']} frames, {pack['lost']} lost"]
+    if pack["voltage"] is not None:
+        parts.insert(0, f"{pack['cells']} cells, {pack['voltage']:.3f} V, SOC {pack['soc']} %")
+    if pack["model"]:
+        parts.append(f"{pack['model']} {pack['firmware']}")
+    return f"Pack at address {pack['address']}: {', '.join(parts)}."
 
 
 def _sentence(finding: Finding) -> str:
