@@ -159,10 +159,8 @@ def _overheard(bus, found: list) -> None:
         alone = len(frames) == 1 and len(_heard(evidence.asked)) >= _MASTER_ASKS
         found.append([v.MASTER_ALONE if alone else v.OK_MASTER, _names(frames)])
     for address in frames:
-        # The window may begin and end between a request and its answer.
-        lost = evidence.asked[address] - evidence.frames[address] - 1
-        if lost > 0:
-            _lost(found, address, lost, evidence.asked[address])
+        if evidence.lost[address]:
+            _lost(found, address, evidence.lost[address], evidence.asked[address])
     for pack in bus.packs:
         _doubted(pack, found)
     _line(bus, found)
@@ -179,7 +177,7 @@ def _line(bus, found: list) -> None:
     marks = evidence.marks
     whole = sum(evidence.frames)
     damaged = evidence.gained(bus, ev.DAMAGED)
-    if 2 * marks[ev.NO_ACK] > whole:
+    if marks[ev.NO_ACK] > 2 and 2 * marks[ev.NO_ACK] > whole:  # one may have been cut by our coming or going
         found.append([v.NO_ACKS])
     if damaged > 2 and 10 * damaged > whole:
         found.append([v.DAMAGED_SOME, damaged, whole])

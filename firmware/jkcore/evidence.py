@@ -46,11 +46,15 @@ _MOST = const(0xFFFF)
 
 
 class Evidence:
-    """Lists by address (0..15): `asked` requests of others, `frames` whole frames of anybody."""
+    """Lists by address (0..15): `asked` requests of others, `frames` whole frames of anybody, `lost` requests of others
+    without an answer, as far as a later one was answered (a pack that has left loses nothing).
+    """
 
     def __init__(self):
         self.asked = array("H", [0] * (modbus.MAX_ADDRESS + 1))
         self.frames = array("H", [0] * (modbus.MAX_ADDRESS + 1))
+        self.lost = array("H", [0] * (modbus.MAX_ADDRESS + 1))
+        self._open = array("H", [0] * (modbus.MAX_ADDRESS + 1))  # requests of others not answered yet
         self.marks = array("H", [0] * _MARKS)
         self.sample = bytearray(SAMPLE)  # a ring; see recent()
         self.sampled = 0  # bytes put into it in this window
@@ -93,6 +97,10 @@ class Evidence:
                 address = frame[_ADDRESS]
         if address <= modbus.MAX_ADDRESS:
             _count(self.frames, address)
+            if self._open[address] > 1:
+                lost = self.lost[address] + self._open[address] - 1
+                self.lost[address] = lost if lost < _MOST else _MOST
+            self._open[address] = 0
 
     def foreign(self, event: int, address: int, now: int) -> None:
         """A Modbus unit of somebody else came; event: its code of the framer."""
@@ -102,6 +110,7 @@ class Evidence:
             _count(self.marks, OTHER)
             return
         _count(self.asked, address)
+        _count(self._open, address)
         gap = since(now, self._asked_at)
         self._asked_at = now
         if _SLOT_MIN <= gap <= _SLOT_MAX:
@@ -138,6 +147,8 @@ class Evidence:
         self._looked_at = now
         _clear(self.asked)
         _clear(self.frames)
+        _clear(self.lost)
+        _clear(self._open)
         _clear(self.marks)
         self.sampled = 0
         self._sampling = True

@@ -72,7 +72,7 @@ def pack_facts(bus: Rs485Bus) -> list[dict[str, Any]]:
         counts = pack.counts
         asked = int(counts[pk.REQUESTS]) or int(evidence.asked[pack.address])
         frames = int(counts[pk.ANSWERS])
-        lost = sum(counts[i] for i in _LOST) if counts[pk.REQUESTS] else max(0, asked - frames - 1)
+        lost = sum(counts[i] for i in _LOST) if counts[pk.REQUESTS] else int(evidence.lost[pack.address])
         if not frames and not lost - counts[pk.TIMEOUTS]:
             continue
         live = bool(pack.holds(LIVE))
