@@ -12,7 +12,7 @@ from doctor_rig import Rig, again, noise, paced, requests, uart
 
 from jkbridge.doctor import proposal
 from jkbridge.simulator import Battery, Line, Slave, make_line
-from jkcore import overheard, verdicts
+from jkcore import doctor, evidence, overheard, verdicts
 
 MBAP = bytes.fromhex("00 01 00 00 00 06 01 03 00 00 00 0A")
 OLD_JK = bytes.fromhex("4E 57 00 13 00 00 00 00 06 03 00 00 00 00 00 00 68 00 00 01 29")
@@ -294,3 +294,8 @@ def test_jk_traffic_itself_is_never_taken_for_another_protocol() -> None:
         for kind in (cb.LIVE, cb.SETTINGS, cb.ABOUT):
             said = overheard.what(bytes(cb.FRAMES[kind]())[100:196])[0]
             assert said not in (overheard.SWAPPED, overheard.OLD_JK, overheard.PYLONTECH, overheard.RTU), (a, kind)
+
+
+def test_the_names_of_the_counts_are_the_same_in_both_modules() -> None:
+    for name in ["FAST", "SLOW", "NO_ACK", "OTHER", "BYTES", "GARBAGE", "DAMAGED", "ECHOES", "REQUESTS", "ANSWERS"]:
+        assert getattr(doctor, name) == getattr(evidence, f"_{name}"), name

@@ -14,7 +14,9 @@ sys.path.insert(0, str(mp.ROOT / "tools"))
 import heap
 
 # Packs: bytes of heap on 32-bit MicroPython after the start, and the most while announcing.
-CEILINGS = {1: (77_000, 86_000), 15: (97_000, 106_000)}
+CEILINGS = {1: (79_000, 92_000), 15: (99_000, 112_500)}
+# The interpreter's table of names grows by 4.5 kB at once, at the 621st name, which comes with the announcements.
+NAMES = 4_600
 
 
 @pytest.mark.parametrize("packs", CEILINGS)
@@ -24,11 +26,11 @@ def test_heap_of_the_device_program(packs):
     assert found.messages > 100 * packs, "everything announced and values published"
     assert found.started < CEILINGS[packs][0]
     assert found.peak < CEILINGS[packs][1]
-    assert found.steady < CEILINGS[packs][0] + 1000
+    assert found.steady < CEILINGS[packs][0] + NAMES
 
 
-def test_fifteen_packs_run_in_172_kilobytes_of_64_bit_heap():
-    assert heap.run_on_unix(15, "172k", 200).startswith("ended ")
+def test_fifteen_packs_run_in_176_kilobytes_of_64_bit_heap():
+    assert heap.run_on_unix(15, "176k", 200).startswith("ended ")
 
 
 def test_too_little_heap_is_noticed():

@@ -182,7 +182,7 @@ class Bridge:
         self._slow_at = now
         for bus in self.buses:
             bus.check_stale(now)
-            if bus.evidence.due(bus, now):
+            if bus.evidence.overdue(bus, now):
                 self._call_doctor(bus, now)
         self._obey_guard(now)
         self.publisher.tick(now)
@@ -196,7 +196,7 @@ class Bridge:
         from jkcore import doctor
 
         before = bus.evidence.verdict
-        doctor.diagnose(bus, self.log, now)
+        doctor.judge(bus, self.log, now)
         if bus.evidence.verdict != before:
             self.publisher.tell_health()
         forget("doctor")

@@ -1,15 +1,27 @@
 """What is wrong with a bus, or that nothing is: findings out of what was heard (evidence.py); words are in verdicts.py.
 
-Used by a running bridge when no good frame comes (diagnose), and by the host's `jkbridge doctor` (examine). Off the way
+Used by a running bridge when no good frame comes (judge), and by the host's `jkbridge doctor` (examine). Off the way
 of a frame; a device loads it when it is needed and forgets it again.
 """
 
-from jkcore import evidence as ev
 from jkcore import pack as pk
 from jkcore import verdicts as v
 from jkcore.clock import since
 from jkcore.log import WARNING
 from jkcore.shim import const, forget
+
+# Index into Evidence.counts, as in evidence.py
+FAST = const(0)
+SLOW = const(1)
+NO_ACK = const(2)
+OTHER = const(3)
+# What Evidence.gained() tells
+BYTES = const(0)
+GARBAGE = const(1)
+DAMAGED = const(2)
+ECHOES = const(3)
+REQUESTS = const(4)
+ANSWERS = const(5)
 
 # Values of bus.gateway_fault
 GATEWAY_TCP = const(1)
@@ -23,7 +35,7 @@ _ENOUGH = const(20)  # requests or frames before a share of errors means somethi
 _ECHO = const(11)  # bytes of a request
 
 
-def diagnose(bus, log, now: int) -> None:
+def judge(bus, log, now: int) -> None:
     """No good frame for a while: put the verdict into the log and into bus.evidence, and begin a new window."""
     evidence = bus.evidence
     finding = examine(bus)[0]
@@ -33,11 +45,11 @@ def diagnose(bus, log, now: int) -> None:
         evidence.verdict = None
     else:
         evidence.verdict = text
-        if changed or since(now, evidence.said_at) >= _REMIND:
-            evidence.said_at = now
+        if changed or since(now, evidence.told) >= _REMIND:
+            evidence.told = now
             log(WARNING, bus_name(bus) + text + ". " + v.advice(finding[0]))
     evidence.code = finding[0]
-    evidence.renew(bus, now)
+    evidence.reset(bus, now)
 
 
 def bus_name(bus) -> str:
@@ -52,7 +64,7 @@ def examine(bus) -> list:
         return [[v.PORT_CLOSED, bus.reason or "not opened yet"]]
     found = []
     _gateway(bus, found)
-    if bus.evidence.gained(bus, ev.ANSWERS) and not _listens(bus):
+    if bus.evidence.gained(bus, ANSWERS) and not _listens(bus):
         _polled(bus, found)
     elif _heard(bus.evidence.frames):
         _overheard(bus, found)
@@ -67,7 +79,7 @@ def examine(bus) -> list:
 
 def _listens(bus) -> bool:
     """True when nothing was asked: what came is what others say."""
-    return bus.role() in ("listen", "replay") or not bus.evidence.gained(bus, ev.REQUESTS)
+    return bus.role() in ("listen", "replay") or not bus.evidence.gained(bus, REQUESTS)
 
 
 def _heard(counts) -> list:
@@ -174,51 +186,60 @@ def _is_ours(bus, address: int) -> bool:
 def _line(bus, found: list) -> None:
     """What is only seen from beside a line that others use."""
     evidence = bus.evidence
-    marks = evidence.marks
+    marks = evidence.counts
     whole = sum(evidence.frames)
-    damaged = evidence.gained(bus, ev.DAMAGED)
-    if marks[ev.NO_ACK] > 2 and 2 * marks[ev.NO_ACK] > whole:  # one may have been cut by our coming or going
+    damaged = evidence.gained(bus, DAMAGED)
+    if marks[NO_ACK] > 2 and 2 * marks[NO_ACK] > whole:  # one may have been cut by our coming or going
         found.append([v.NO_ACKS])
     if damaged > 2 and 10 * damaged > whole:
         found.append([v.DAMAGED_SOME, damaged, whole])
-    if marks[ev.FAST] + marks[ev.SLOW] > 4 and evidence.frames[0]:
-        found.append([v.FAST_MASTER if marks[ev.FAST] > marks[ev.SLOW] else v.SLOW_MASTER])
+    if marks[FAST] + marks[SLOW] > 4 and evidence.frames[0]:
+        found.append([v.FAST_MASTER if marks[FAST] > marks[SLOW] else v.SLOW_MASTER])
 
 
 def _nothing_good(bus, found: list) -> None:
     """Not one whole frame with a name."""
     evidence = bus.evidence
     asked = _heard(evidence.asked)
-    if evidence.marks[ev.NO_ACK]:
+    if evidence.counts[NO_ACK]:
         found.append([v.NO_ACKS])
-    elif evidence.gained(bus, ev.DAMAGED):
+    elif evidence.gained(bus, DAMAGED):
         found.append([v.DAMAGED])
         if not _listens(bus):
             _packs(bus, found)
     elif asked:
         found.append([v.ONLY_REQUESTS, _names(asked)])
-    elif evidence.gained(bus, ev.BYTES) - _ECHO * evidence.gained(bus, ev.ECHOES) > 3 and not is_echo(bus):
+    elif evidence.gained(bus, BYTES) - _ECHO * evidence.gained(bus, ECHOES) > 3 and not is_echo(bus):
         _strange(bus, found)
     else:
         silent = [pack.address for pack in bus.packs if pack.counts[pk.REQUESTS]]
         if not silent:
-            found.append([v.NOISE if evidence.gained(bus, ev.BYTES) else v.NO_BYTES])
+            found.append([v.NOISE if evidence.gained(bus, BYTES) else v.NO_BYTES])
             return
-        found.append([v.ECHO_ONLY if evidence.gained(bus, ev.BYTES) > 3 else v.SILENT, _names(silent)])
+        found.append([v.ECHO_ONLY if evidence.gained(bus, BYTES) > 3 else v.SILENT, _names(silent)])
+
+
+def recent(evidence) -> bytes:
+    """The last bytes of the window that came while there was no frame, oldest first."""
+    size = len(evidence.buf)
+    if evidence.end <= size:
+        return bytes(evidence.buf[: evidence.end])
+    at = evidence.end % size
+    return bytes(evidence.buf[at:]) + bytes(evidence.buf[:at])
 
 
 def is_echo(bus) -> bool:
     """True when what is heard are the ends of our own requests, as some adapters throw them back."""
     evidence = bus.evidence
-    requests = evidence.gained(bus, ev.REQUESTS)
-    return evidence.gained(bus, ev.BYTES) <= _ECHO * requests and evidence.recent().find(b"\x01\x02\x00\x00") >= 0
+    requests = evidence.gained(bus, REQUESTS)
+    return evidence.gained(bus, BYTES) <= _ECHO * requests and recent(bus.evidence).find(b"\x01\x02\x00\x00") >= 0
 
 
 def _strange(bus, found: list) -> None:
     """Bytes that hold neither frame nor JK request."""
     from jkcore import overheard
 
-    said, address, function = overheard.what(bus.evidence.recent())
+    said, address, function = overheard.what(recent(bus.evidence))
     refused = [pack.address for pack in bus.packs if pack.counts[pk.EXCEPTIONS]]
     if refused:
         found.append([v.REFUSED, _names(refused)])
@@ -237,10 +258,10 @@ def _notes(bus, found: list) -> None:
     evidence = bus.evidence
     codes = [finding[0] for finding in found]
     network = "://" in (bus.config.get("port") or "")
-    if evidence.gained(bus, ev.ECHOES) and v.ECHO_ONLY not in codes:
+    if evidence.gained(bus, ECHOES) and v.ECHO_ONLY not in codes:
         found.append([v.ECHO])
-    stray = evidence.gained(bus, ev.GARBAGE)
-    if _heard(evidence.frames) and 10 * stray > evidence.gained(bus, ev.BYTES):
+    stray = evidence.gained(bus, GARBAGE)
+    if _heard(evidence.frames) and 10 * stray > evidence.gained(bus, BYTES):
         found.append([v.STRAY, stray])
     if v.SILENT in codes or v.ECHO_ONLY in codes:
         found.append([v.WRONG_JACK])

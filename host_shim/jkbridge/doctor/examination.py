@@ -12,26 +12,16 @@ from typing import Any, Protocol
 
 from jkbridge.clock import since
 from jkbridge.doctor import patient
+from jkbridge.doctor.asking import SILENCE_MS, Asking
 from jkbridge.ports import PortEvent
 from jkcore import doctor, verdicts
-from jkcore import evidence as ev
-from jkcore import pack as pk
-from jkcore.modbus import ABOUT, LIVE
 from jkcore.rs485 import Rs485Bus
 
-SILENCE_MS = 10_000
-"""Silent for so long means that nobody leads the line: a JK master pauses 0.4 s, others ask every few seconds."""
 USUAL_BAUD = 115_200
 _SPEEDS = (115_200, 9_600, 57_600, 19_200, 38_400)
 _SPEED_MS = 6_000
 _ASK_MS = 60_000
 _OPEN_MS = 10_000
-_BURST_MS = 1_000
-_EACH = 10
-"""Requests to a pack that answers."""
-_ABOUT_MS = 30_000
-_ABOUT_INTERVAL = 4_000
-_HOLDS = 2
 _PAUSE_MS = 50
 _MASTER_FRAMES = 2
 
@@ -186,7 +176,7 @@ class Examination:
 
     def _ask(self, baud: int) -> list[Finding]:
         bus = patient.asking_bus(self._port, baud, self._log)
-        asking = _Asking(bus, self._configured or [])
+        asking = Asking(bus, self._configured or [])
         self._phase("asking addresses 1 to 15", bus, baud, _ASK_MS, asking.enough, asking)
         findings = self._judge(bus)
         if asking.stranger:
@@ -211,7 +201,7 @@ class Examination:
         if not bus.bytes_in:
             return passed >= SILENCE_MS
         evidence = bus.evidence
-        if evidence.gained(bus, ev.DAMAGED) or evidence.frames[0] < _MASTER_FRAMES or not all(evidence.asked[1:]):
+        if evidence.gained(bus, doctor.DAMAGED) or evidence.frames[0] < _MASTER_FRAMES or not all(evidence.asked[1:]):
             return False  # with damage it takes longer to know how much, and whose
         return min(count for count in evidence.frames if count) >= _MASTER_FRAMES
 
@@ -222,7 +212,7 @@ class Examination:
         baud: int,
         limit: int,
         enough: Callable[[Rs485Bus, int], bool],
-        gate: _Asking | None = None,
+        gate: Asking | None = None,
     ) -> None:
         """Drive the bus until enough is heard, at most `limit` ms from the opening of the port."""
         self._progress.phase(f"{text} at {baud} baud", limit / 1000)
@@ -257,10 +247,10 @@ class Examination:
                     "phase": text,
                     "baud": baud,
                     "seconds": round(passed / 1000, 1),
-                    "requests": int(bus.evidence.gained(bus, ev.REQUESTS)),
+                    "requests": int(bus.evidence.gained(bus, doctor.REQUESTS)),
                     "bytes": int(bus.bytes_in),
                     "frames": int(bus.frames),
-                    "damaged": int(bus.evidence.gained(bus, ev.DAMAGED)),
+                    "damaged": int(bus.evidence.gained(bus, doctor.DAMAGED)),
                     "stray_bytes": int(bus.garbage),
                     "requests_of_others": int(sum(bus.evidence.asked)),
                 }
@@ -280,65 +270,3 @@ class Examination:
 def _without_speed(found: list[Finding]) -> list[Finding]:
     """Without the note about an unusual speed: the doctor chose it, not the user."""
     return [finding for finding in found if finding[0] != verdicts.ODD_BAUD]
-
-
-class _Asking:
-    """Decides whether the next request may be sent, and when all have been asked."""
-
-    def __init__(self, bus: Rs485Bus, configured: list[int]) -> None:
-        self.stranger = False
-        """Somebody else talks on this line: nothing may be sent any more."""
-        self._bus = bus
-        self._configured = configured
-        self._explained = 0
-        self._holds = 0
-        self._held: int | None = None
-        self._bytes = 0
-
-    def may_send(self, now: int) -> bool:
-        """False while it is not known that the line is ours."""
-        if self._held is not None:
-            passed = since(now, self._held)
-            if passed < _BURST_MS:
-                self._bytes = self._bus.bytes_in
-            elif self._bus.bytes_in != self._bytes:
-                self.stranger = True
-            elif passed >= _BURST_MS + SILENCE_MS:
-                self._held = None
-                self._explained = self._riddles()
-            return False
-        if self._riddles() > self._explained:
-            self._held = now
-            self._holds += 1
-            return False
-        return True
-
-    def enough(self, bus: Rs485Bus, passed: int) -> bool:
-        """Every address has been asked, and those that answer often enough; or asking has to end."""
-        asked = bus.evidence.gained(bus, ev.REQUESTS)
-        if bus.poller.foreign or any(bus.evidence.asked) or bus.evidence.marks[ev.OTHER] or bus.bytes_in and not asked:
-            self.stranger = True
-        if self.stranger:
-            return True
-        # First the rare frames of all packs, then live ones as fast as they come.
-        known = all(pack.holds(ABOUT) for pack in bus.packs if pack.counts[pk.ANSWERS])
-        bus.poller.interval = 0 if known or passed >= _ABOUT_MS else _ABOUT_INTERVAL
-        return self._held is None and (self._holds > _HOLDS or all(self._done(pack) for pack in bus.packs))
-
-    def _done(self, pack: Any) -> bool:
-        counts = pack.counts
-        if counts[pk.ANSWERS]:
-            whole = pack.holds(LIVE) and pack.holds(ABOUT)
-            return bool(counts[pk.REQUESTS] >= (_EACH if whole else 3 * _EACH))
-        if counts[pk.REQUESTS] >= _EACH:
-            return True
-        # A pack somebody counts on gets a second chance.
-        return bool(counts[pk.REQUESTS] > (1 if pack.address in self._configured else 0) and pack.misses != 1)
-
-    def _riddles(self) -> int:
-        """Grows with what nobody can explain: addresses that gave no whole answer, bytes that are not our own echo."""
-        bus = self._bus
-        if bus.evidence.gained(bus, ev.ANSWERS):
-            return 0  # packs are there, and damage is theirs
-        damaged = sum(1 for pack in bus.packs if pack.counts[pk.DAMAGED])
-        return damaged or int(bus.garbage > 0 and not doctor.is_echo(bus))
