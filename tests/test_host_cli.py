@@ -32,12 +32,12 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ((), ("--help",)):
         code, out, _ = answer(capsys, *words)
         assert code == 0
-        for command in ("run", "simulate", "decode", "replay", "config"):
+        for command in ("run", "doctor", "simulate", "decode", "replay", "config"):
             assert f"    {command} " in out
     assert answer(capsys, "--version") == (0, f"jkbridge {VERSION}\n", "")
 
 
-@pytest.mark.parametrize("command", ["run", "simulate", "decode", "replay", "config"])
+@pytest.mark.parametrize("command", ["run", "doctor", "simulate", "decode", "replay", "config"])
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str) -> None:
     code, out, err = answer(capsys, command, "--help")
     assert code == 0

@@ -195,6 +195,8 @@ class Bridge:
         self._slow_at = now
         for bus in self.buses:
             bus.check_stale(now)
+            if bus.evidence.overdue(bus, now):
+                self._call_doctor(bus, now)
         self._obey_guard(now)
         self.publisher.tick(now)
         for bus in self.buses:
@@ -204,6 +206,17 @@ class Bridge:
             if bus.role() != bus.role_told:
                 bus.role_told = bus.role()
                 self.publisher.tell_info()
+
+    def _call_doctor(self, bus, now: int) -> None:
+        """Nothing good has come from this bus for a while: find out why, for the log and bridge/health."""
+        from jkcore import doctor
+
+        before = bus.evidence.verdict
+        doctor.judge(bus, self.log, now)
+        if bus.evidence.verdict != before:
+            self.publisher.tell_health()
+        forget("doctor")
+        forget("verdicts")
 
     def sleep_ms(self, now: int) -> int:
         """How long the loop may rest if nothing arrives."""

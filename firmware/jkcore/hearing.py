@@ -9,6 +9,7 @@ from jkcore import framer as fr
 from jkcore import modbus, texts
 from jkcore import pack as pk
 from jkcore.clock import since
+from jkcore.evidence import Evidence
 from jkcore.exchange import LISTENING, POLL, WAITING
 from jkcore.fields import table
 from jkcore.intake import REFUSED, Intake
@@ -24,18 +25,20 @@ _ADDRESS = table.offset_of("device_address", _SETTINGS)
 
 
 class Hearing:
-    """Units of the line -> packs. Rs485Bus is built on it and makes the poller."""
+    """Units of the line -> packs. Rs485Bus is built on it."""
 
-    def __init__(self, packs: list, log, publisher):
+    def __init__(self, packs: list, poller, gaps, log, publisher):
+        """packs: what is known to be on the line; poller: asks them; gaps: of another master; publisher: is told."""
         self.packs = packs
+        self.poller = poller
+        self.gaps = gaps
         self.accept_unasked = False  # True: nothing is ever sent, and frames are booked as when listening (replay)
         self.bytes_in = 0
         self.frames = 0
         self.garbage = 0  # bytes that belonged to nothing
         self.rejects = [0, 0, 0, 0, 0]  # pieces, by framer.reason
-        self.poller = None  # made by Rs485Bus, as is
-        self.gaps = None
         self.gateway = None  # what watches a gateway, on a network port
+        self.evidence = Evidence()
         self._framer = fr.Framer()
         self._log = log
         self._publisher = publisher
@@ -71,6 +74,7 @@ class Hearing:
         self.frames = (self.frames + 1) & 0x3FFFFFFF
         if kind > _ABOUT:
             return
+        self.evidence.frame(framer.frame, address, kind)
         pack = self._find(address)
         if self.listening():
             self._unasked(pack, address, kind, now)
@@ -137,6 +141,7 @@ class Hearing:
             if asked:
                 self.poller.damaged(now)
             return
+        self.evidence.taken(pack, now)
         pack.counts[pk.ANSWERS] += 1
         if self.gateway is not None:
             self.gateway.good(now)
@@ -162,9 +167,10 @@ class Hearing:
 
     def _unit(self, event: int, now: int) -> None:
         """A Modbus unit without a frame."""
-        if self.accept_unasked:
-            return
         framer = self._framer
+        if self.accept_unasked:
+            self.evidence.foreign(event, framer.address, now)
+            return
         poller = self.poller
         ours = poller.state == WAITING and poller.pack.address == framer.address
         if event == fr.REQUEST and poller.is_echo(framer.address, framer.kind):
@@ -177,6 +183,7 @@ class Hearing:
             self._count(pk.DAMAGED)
             self._damage(now)
         elif event != fr.ACK:
+            self.evidence.foreign(event, framer.address, now)
             poller.stand_down(now, event != fr.EXCEPTION)
             self._tell_gateway(True, framer.address, now)
             if not self.listening():

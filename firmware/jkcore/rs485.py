@@ -32,7 +32,10 @@ class Rs485Bus(Hearing):
     def __init__(self, config: dict, packs: list, interval: int, log, publisher, seed: int):
         """config: one bus of the configuration; packs: its Packs; interval: ms; publisher: told of new frames;
         seed: of chance, 0..65535."""
-        super().__init__(packs, log, publisher)
+        network = "://" in (config.get("port") or "")
+        asked = [pack for pack in packs if pack.address]  # the bus master answers nobody
+        poller = Poller(asked, interval, network, WANTED.index(config["role"]), seed)
+        super().__init__(packs, poller, Gaps(packs, config["ask_about"], network), log, publisher)
         self.config = config
         self.tx = bytearray(16)
         self.is_open = False
@@ -41,10 +44,7 @@ class Rs485Bus(Hearing):
         self.role_told = self.role_said = ""  # role() that bridge/info and the log have told
         self.openings = 0
         self.interval = interval
-        self._network = network = "://" in (config.get("port") or "")
-        asked = [pack for pack in packs if pack.address]  # the bus master answers nobody
-        self.poller = Poller(asked, interval, network, WANTED.index(config["role"]), seed)
-        self.gaps = Gaps(packs, config["ask_about"], network)
+        self._network = network
         if network:
             from jkcore.gateway import Gateway
 
@@ -65,6 +65,7 @@ class Rs485Bus(Hearing):
         self.poller.listen(now)
         if self.gateway is not None:
             self.gateway.opened(now)
+        self.evidence.opened(self, now)
 
     def closed(self, now: int, reason: str) -> None:
         """The port cannot be used; reason: a sentence for people."""
@@ -94,6 +95,7 @@ class Rs485Bus(Hearing):
         """The first `count` bytes of data have arrived at `now`."""
         self.bytes_in = (self.bytes_in + count) & 0x3FFFFFFF
         self._last_rx = now
+        self.evidence.heard(data, count)
         if self.gateway is not None:
             self.gateway.heard(data, count, now)
         asking = not self.listening()

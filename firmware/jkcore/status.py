@@ -57,6 +57,8 @@ def _put_bus(message, bus, named: bool) -> None:
     message.string(b"state", bus.state())
     if bus.reason:
         message.string(b"reason", bus.reason[:_REASON])
+    elif bus.evidence.verdict:
+        message.string(b"verdict", bus.evidence.verdict)
     message.numbers(b"openings bytes_in frames bytes_dropped", (bus.openings, bus.bytes_in, bus.frames, bus.garbage))
     message.key(b"rejected")
     message.open()

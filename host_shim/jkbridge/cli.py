@@ -1,4 +1,4 @@
-"""The command line: `jkbridge run | simulate | decode | replay | bundle | config`."""
+"""The command line: `jkbridge run | doctor | simulate | decode | replay | bundle | config`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ examples:
   jkbridge run                                         two simulated packs, a broker inside, a live table
   jkbridge run --port /dev/ttyUSB0 --broker 192.168.1.10 --packs 1-4
   jkbridge run --port tcp://192.168.1.20:8899          RS485-to-Ethernet gateway in transparent mode
+  jkbridge doctor                                      what is wrong with the bus, and what to change
   jkbridge config example > jkbridge.toml              a configuration file to start from
   jkbridge decode recording.hex                        JK frames as JSON, one per line
   jkbridge replay recording.hex --print                what the bridge would publish
@@ -63,6 +64,13 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
     simulate = commands.add_parser("simulate", help="simulated packs on a serial or TCP port")
     decode = commands.add_parser("decode", help="print recorded JK frames as JSON")
+    examine = commands.add_parser(
+        "doctor",
+        help="find out what is wrong with the bus, or that nothing is",
+        description="Listen on the bus, ask where that is safe, say what is wrong and what to change. Without --port "
+        "the ports of this machine are listed, and the only likely one is examined. Exit code 0: healthy, 1: a fault, "
+        "2: the port or the command line cannot be used.",
+    )
     replay = commands.add_parser(
         "replay",
         help="run a recording through the bridge to MQTT",
@@ -81,6 +89,11 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         from jkbridge import decode as decoder
 
         decoder.add_arguments(decode)
+    elif command == "doctor":
+        from jkbridge.doctor import command as doctor
+
+        doctor.add_arguments(examine)
+        _config_arguments(examine)
     elif command == "replay":
         from jkbridge import replay as replayer
 
@@ -110,7 +123,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = _parser(next((word for word in words if not word.startswith("-")), None))
     args = parser.parse_args(words)
     if args.command is None:
-        parser.error("a COMMAND is missing: run, simulate, decode, replay, bundle or config")
+        parser.error("a COMMAND is missing: run, doctor, simulate, decode, replay, bundle or config")
     return args
 
 
@@ -236,6 +249,10 @@ def _dispatch(args: argparse.Namespace) -> int:
         return _bundle(args)
     loaded = settings.load(args.config, flags=flags(args))
     log = Log(levels.level_of(loaded.config["log"]))
+    if args.command == "doctor":
+        from jkbridge.doctor import command as doctor
+
+        return doctor.main(args, loaded, log)
     if args.command == "replay":
         from jkbridge import replay
 

@@ -23,6 +23,18 @@ def sentence(port: str, error: BaseException) -> str:
     return _gateway(port, error) if "://" in port else _device(port, error)
 
 
+def kind(port: str, error: BaseException) -> str:
+    """The same for machines: missing, denied, busy, no_tty or failed."""
+    number = _errno(error)
+    if number in _AWAY or not os.path.exists(port):
+        return "missing"
+    if number in (errno.EACCES, errno.EPERM):
+        return "denied"
+    if number in _BUSY:
+        return "busy"
+    return "no_tty" if number in (errno.ENOTTY, errno.EINVAL) and not _is_tty(port) else "failed"
+
+
 def vanished(port: str, error: BaseException | None) -> str:
     """Why an open `port` stopped working."""
     if "://" in port:

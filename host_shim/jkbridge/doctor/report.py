@@ -1,0 +1,145 @@
+"""What the doctor says: coloured on a terminal, plain lines in a pipe, one JSON object for machines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from jkbridge.doctor import proposal
+from jkbridge.doctor.adapters import Adapter
+from jkbridge.doctor.examination import Finding, Result
+from jkcore import verdicts
+
+
+class Quiet:
+    """No progress at all, for --json."""
+
+    def phase(self, text: str, seconds: float) -> None:
+        pass
+
+    def passed(self, seconds: float, heard: str) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+
+class Shown:
+    """Progress of the phases: a line that counts on a terminal, one plain line per phase elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._text = ""
+        self._seconds = 0.0
+        self._tenths = -1
+        self._status: Status | None = None
+
+    def phase(self, text: str, seconds: float) -> None:
+        self.end()
+        self._text, self._seconds, self._tenths = text, seconds, -1
+        said = text[0].upper() + text[1:]
+        if self._console.is_terminal:
+            self._status = self._console.status(said)
+            self._status.start()
+        else:
+            self._console.print(f"{said}, {seconds:.0f} s at most ...", highlight=False, markup=False)
+
+    def passed(self, seconds: float, heard: str) -> None:
+        if self._status is not None and int(seconds * 5) != self._tenths:
+            self._tenths = int(seconds * 5)
+            said = self._text[0].upper() + self._text[1:]
+            self._status.update(f"{said}: {seconds:.0f} of at most {self._seconds:.0f} s, {heard}")
+
+    def end(self) -> None:
+        if self._status is not None:
+            with contextlib.suppress(Exception):
+                self._status.stop()
+            self._status = None
+
+
+def show(console: Console, port: str, result: Result) -> None:
+    """The verdict, what to change, the packs, further findings, the configuration proposed."""
+    if result.packs and console.is_terminal:
+        _show_packs(console, result.packs)
+    elif result.packs:
+        for pack in result.packs:
+            console.print(_pack_line(pack), highlight=False, markup=False)
+    first, rest = result.findings[0], result.findings[1:]
+    style = "bold green" if verdicts.healthy(first) else "bold red"
+    console.print(f"[{style}]Verdict ({verdicts.word(first[0])}): {escape(_sentence(first))}[/]", highlight=False)
+    if verdicts.advice(first[0]):
+        console.print(f"What to do: {escape(verdicts.advice(first[0]))}", highlight=False)
+    if rest:
+        console.print("Also:", highlight=False)
+    for finding in rest:
+        advice = verdicts.advice(finding[0])
+        console.print(
+            f"  - {_sentence(finding)} ({verdicts.word(finding[0])}){' ' + advice if advice else ''}",
+            highlight=False,
+            markup=False,
+        )
+    bus = proposal.propose(port, result)
+    if bus is not None:
+        console.print("\nThe configuration that fits:", highlight=False)
+        console.print(proposal.toml(bus, result.findings), highlight=False, markup=False, soft_wrap=True)
+
+
+def _show_packs(console: Console, packs: list[dict[str, Any]]) -> None:
+    table = Table(header_style="bold")
+    table.add_column("DIP")
+    for name in ("cells", "V", "SOC %", "model", "firmware", "frames", "lost"):
+        table.add_column(name, justify="left" if name == "model" else "right")
+    for pack in packs:
+        volts = "" if pack["voltage"] is None else f"{pack['voltage']:.3f}"
+        row = [pack["address"], pack["cells"], volts, pack["soc"], pack["model"], pack["firmware"], pack["frames"]]
+        share = f" ({100 * pack['error_rate']:.0f} %)" if pack["lost"] and pack["error_rate"] else ""
+        table.add_row(*["" if value is None else escape(str(value)) for value in row], f"{pack['lost']}{share}")
+    console.print(table)
+
+
+def _pack_line(pack: dict[str, Any]) -> str:
+    """One pack for a pipe."""
+    parts = [f"{pack['frames']} frames, {pack['lost']} lost"]
+    if pack["voltage"] is not None:
+        parts.insert(0, f"{pack['cells']} cells, {pack['voltage']:.3f} V, SOC {pack['soc']} %")
+    if pack["model"]:
+        parts.append(f"{pack['model']} {pack['firmware']}")
+    return f"Pack at address {pack['address']}: {', '.join(parts)}."
+
+
+def _sentence(finding: Finding) -> str:
+    """The verdict as a sentence."""
+    text = verdicts.full_text(finding)
+    return text[0].upper() + text[1:] + "."
+
+
+def as_json(port: str, result: Result | None, ports: list[Adapter], failure: tuple[str, str] | None = None) -> str:
+    """One object. failure: (code word, sentence) where there was nothing to examine."""
+    out: dict[str, Any] = {"port": port or None, "ports": [adapter.facts() for adapter in ports]}
+    if failure is not None or result is None:
+        word, text = failure or ("no_port", "no port was examined")
+        out |= {"verdict": word, "text": text, "advice": "", "healthy": False, "findings": []}
+        return json.dumps(out, ensure_ascii=False)
+    first = result.findings[0]
+    out |= {
+        "verdict": verdicts.word(first[0]),
+        "text": verdicts.full_text(first),
+        "advice": verdicts.advice(first[0]),
+        "healthy": verdicts.healthy(first),
+        "findings": [
+            {"code": verdicts.word(f[0]), "text": verdicts.full_text(f), "advice": verdicts.advice(f[0])}
+            for f in result.findings
+        ],
+        "baud": result.baud,
+        "phases": result.phases,
+        "packs": result.packs,
+    }
+    bus = proposal.propose(port, result)
+    out["config"] = None if bus is None else {"bus": bus}
+    return json.dumps(out, ensure_ascii=False)
