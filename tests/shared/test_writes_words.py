@@ -30,7 +30,8 @@ def test_decimal_text_becomes_the_exact_integer():
 
 def test_what_is_no_plain_decimal_is_refused():
     for text in (
-        "", " ", "-", ".", ".5", "5.", "-.5", "+5", "1e3", "1E3", "0x10", "3,45", "3.4.5", "--5", "5-", "3 4", " 3", "3 ",
+        "", " ", "-", ".", ".5", "5.", "-.5", "+5", "1e3", "1E3", "0x10", "3,45", "3.4.5", "--5", "5-", "3 4", " 3",
+        "3 ",
         "nan", "inf", "true", "1_000", "\u0663", "\uff13", "3\n", "3.45.", "0" * 25, "9" * 400, "NaN", "Infinity",
     ):  # fmt: skip
         assert isinstance(number(text), str), text
@@ -52,7 +53,8 @@ def test_grid():
 
 def test_text_for_people():
     for value, places, text in (
-        (3600, 3, "3.60"), (3455, 3, "3.455"), (200000, 3, "200.00"), (-5, 3, "-0.005"), (0, 3, "0.00"), (-200, 1, "-20.0"),
+        (3600, 3, "3.60"), (3455, 3, "3.455"), (200000, 3, "200.00"), (-5, 3, "-0.005"), (0, 3, "0.00"), (-200, 1,
+        "-20.0"),
         (-5, 1, "-0.5"), (30, 0, "30"), (20, 1, "2.0"),
     ):  # fmt: skip
         assert decimals.plain(value, places) == text
@@ -79,9 +81,12 @@ def test_an_object_keeps_its_numbers_as_text():
 
 def test_other_json_is_refused():
     for payload in (
-        b"", b" ", b"{", b"}", b"[]", b"[1]", b"1", b'"a"', b"null", b"{a:1}", b'{"a"}', b'{"a":}', b'{"a":1,}', b'{,"a":1}',
-        b'{"a":1 "b":2}', b'{"a":1}{', b'{"a":1}x', b'{"a":{"b":1}}', b'{"a":[1]}', b'{"a":null}', b'{"a":"x}', b'{"a":"\\n"}',
-        b'{"a\\u0041":1}', b'{"a":"\xc3\xa4"}', b'{"a":\xff}', b'{"a":"\x01"}', b'{"a":nan}', b'{"a":tru}', b'{"a":truefalse}',
+        b"", b" ", b"{", b"}", b"[]", b"[1]", b"1", b'"a"', b"null",
+        b"{a:1}", b'{"a"}', b'{"a":}', b'{"a":1,}', b'{,"a":1}',
+        b'{"a":1 "b":2}', b'{"a":1}{', b'{"a":1}x', b'{"a":{"b":1}}', b'{"a":[1]}', b'{"a":null}', b'{"a":"x}',
+        b'{"a":"\\n"}',
+        b'{"a\\u0041":1}', b'{"a":"\xc3\xa4"}', b'{"a":\xff}', b'{"a":"\x01"}', b'{"a":nan}', b'{"a":tru}',
+        b'{"a":truefalse}',
         b'{"a":+1}', b"{'a':1}", b'{"a":1,"a":2}', b'{"a":"1","b":2,"a":3}', b'{"a":1', b'{"a":1,"b"', b'{"a"', b'{"',
         b"{" * 512, b'{"a":' * 100, b"\x00" * 512, b'{"a":1,,"b":2}', b'{"a"::1}',
     ):  # fmt: skip
@@ -90,7 +95,11 @@ def test_other_json_is_refused():
 
 def test_any_bytes_at_all_are_read_or_refused():
     chance = cb.Chance(77)
-    seeds = (b'{"cell_overvoltage_protection": 3.60, "confirm": "CONFIRM 1"}', b'{"charge_switch":"ON","id":"x"}', b"3.6")
+    seeds = (
+        b'{"cell_overvoltage_protection": 3.60, "confirm": "CONFIRM 1"}',
+        b'{"charge_switch":"ON","id":"x"}',
+        b"3.6",
+    )
     outcomes = [0, 0]
     for turn in range(1500):
         payload = bytearray(seeds[turn % 3])
@@ -139,7 +148,8 @@ def test_fields_that_do_not_exist_or_are_not_to_be_changed():
     for field in ("soc", "nonsense", "", "cell_voltage_1", "connection", "cell_overvoltage_protection ", "../x", "set"):
         assert "there is no field" in read(b'{"%s": 1}' % field.encode()), field
     for field in (
-        "current_range_raw", "controls", "model", "setup_password", "device_passcode", "discharge_undertemperature_protection",
+        "current_range_raw", "controls", "model", "setup_password", "device_passcode",
+        "discharge_undertemperature_protection",
         "discharge_undertemperature_recovery", "rebulk_soc", "uart3_protocol", "emergency_time", "data_field_enable_0",
         "connection_wire_resistance_0", "uart_protocol_library_version", "serial_number", "odd_run_time",
     ):  # fmt: skip
@@ -189,7 +199,8 @@ def test_switching_discharge_on_is_safe_and_off_is_not():
 
 def test_actions_are_dangerous_and_come_alone():
     for name in actions.names():
-        value = {"calibrate_voltage": b"53.2", "calibrate_current": b"-20.5", "set_clock": b"180000000"}.get(name, b"PRESS")
+        values = {"calibrate_voltage": b"53.2", "calibrate_current": b"-20.5", "set_clock": b"180000000"}
+        value = values.get(name, b"PRESS")
         for level in (lock.OFF, lock.SAFE):
             assert "needs writes = all" in read(value + b" CONFIRM 1", name, level), name
         assert "confirmation word" in read(value, name)
@@ -254,7 +265,8 @@ def test_unlock_words():
     assert lock.parse(b"all 60") == (lock.ALL, 60)
     assert lock.parse(b"off") == (lock.OFF, 0)
     for payload in (
-        b"", b"safe", b"all", b"safe 0", b"safe 61", b"safe -1", b"safe 1.5", b"all 010", b"off 5", b"SAFE 5", b"dangerous 5",
+        b"", b"safe", b"all", b"safe 0", b"safe 61", b"safe -1", b"safe 1.5", b"all 010", b"off 5", b"SAFE 5",
+        b"dangerous 5",
         b"safe  5", b"safe 5 ", b"\xff\xfe", b"all 5 5",
     ):  # fmt: skip
         assert lock.parse(payload) is None, payload
