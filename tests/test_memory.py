@@ -13,8 +13,9 @@ import pytest
 sys.path.insert(0, str(mp.ROOT / "tools"))
 import heap
 
-# Packs: bytes of heap on 32-bit MicroPython after the start, and the most while announcing.
-CEILINGS = {1: (77_000, 86_000), 15: (97_000, 106_000)}
+# Packs: bytes of heap on 32-bit MicroPython after the start, and the most while announcing. From 620 names on (624 now)
+# MicroPython's table of names takes a piece of 4.5 kB more; the next one is due at twice as many.
+CEILINGS = {1: (81_000, 91_000), 15: (101_000, 111_000)}
 
 
 @pytest.mark.parametrize("packs", CEILINGS)
@@ -27,8 +28,8 @@ def test_heap_of_the_device_program(packs):
     assert found.steady < CEILINGS[packs][0] + 1000
 
 
-def test_fifteen_packs_run_in_172_kilobytes_of_64_bit_heap():
-    assert heap.run_on_unix(15, "172k", 200).startswith("ended ")
+def test_fifteen_packs_run_in_176_kilobytes_of_64_bit_heap():
+    assert heap.run_on_unix(15, "176k", 200).startswith("ended ")
 
 
 def test_too_little_heap_is_noticed():
