@@ -4,9 +4,10 @@ import core_bytes as cb
 import core_writes as cw
 
 from jkcore.fields import table
-from jkcore.writes import lock
+from jkcore.writes import limits, lock
 from jkcore.writes import transaction as tr
 
+LIMITS = limits.every()
 OVP = "cell_overvoltage_protection"
 
 
@@ -57,10 +58,8 @@ def test_kinds_of_values():
 
 def test_every_field_can_be_written_to_both_ends_of_its_range():
     """Where no rule objects; what is sent is what is read back."""
-    from jkcore.writes import limits
-
     done = 0
-    for limit in limits.every():
+    for limit in LIMITS:
         decimals = table.at(limit.row).decimals
         for value in (limit.low, limit.high):
             house = cw.House()
@@ -114,7 +113,6 @@ def test_a_group_stops_at_the_first_failure():
     assert "exception 3 (value illogical or out of limits)" in said["reason"]
     assert [f["status"] for f in said["fields"]] == ["ok", "ok", "exception", "not_sent"]
     assert [f["value"] for f in said["fields"]] == [10, 11, None, None]
-    assert said["fields"][3]["reason"] == "not sent, because the command stopped before it"
     assert len(house.battery.written) == 3
     assert (held(house, 54), held(house, 58), held(house, 66)) == (10, 11, 30)
 
@@ -144,6 +142,20 @@ def test_one_bad_member_refuses_all():
         assert said["status"] == "refused" and said["reason"], payload
         assert all([f["status"] in ("refused", "not_sent") for f in said["fields"]])
         assert house.battery.written == []
+
+
+def test_the_longest_results_fit_a_message():
+    """House.result() fails when they do not."""
+    for count in (32, 33):
+        house = cw.House()
+        said = house.run(("{" + ",".join(['"n%d":%d' % (i, i) for i in range(count)]) + "}").encode())
+        assert "there is no field" in said["reason"] if count == 32 else "at most 32 members" in said["reason"]
+    names = [table.name(limit.row) for limit in LIMITS]
+    payload = "{" + ",".join(['"%s":1' % name for name in sorted(names, key=len)[:28]]) + "}"
+    assert len(payload) < 512
+    house = cw.House()
+    assert len(house.run(payload.encode())["fields"]) == 28
+    assert house.battery.written == []
 
 
 # Zero bytes

@@ -4,9 +4,11 @@ Numbers stay the text they came as: a float would lose digits. No recursion and 
 whatever is nested, escaped, not ASCII, or written twice is refused.
 """
 
+from jkcore.shim import const
 from jkcore.writes import texts
 from jkcore.writes.refusal import CommandError
 
+_MOST = const(32)  # members; a result with so many fields fits one message
 _BLANK = b" \t\r\n"
 _BARE = b"+-.0123456789Eaeflrstu"  # numbers, true, false; what they are worth is decided by their field
 
@@ -24,6 +26,8 @@ def read(payload) -> list:
         if key in keys:
             raise CommandError(texts.TWICE, key)
         keys.append(key)
+        if len(keys) > _MOST:
+            raise CommandError(texts.MANY, _MOST)
         at = _skip(payload, _expect(payload, _skip(payload, at), 58, "a : is missing"))
         value, at = _value(payload, at)
         found.append((key, value))

@@ -5,11 +5,15 @@ rules hold after every single write; fields of one register go out together.
 """
 
 from jkcore.fields import codes, table
+from jkcore.shim import const
 from jkcore.writes import actions, encode, limits, lock, rules, texts
 from jkcore.writes.decimals import plain
 from jkcore.writes.refusal import CommandError
 
-_ADDRESS = table.find("device_address", 1)
+_SETTINGS = const(1)
+_ABOUT = const(3)
+
+_ADDRESS = table.find("device_address", _SETTINGS)
 
 
 class Step:
@@ -18,7 +22,7 @@ class Step:
     def __init__(self, r: int):
         self.register = encode.register_of(r)
         self.words = encode.words_of(r)
-        self.kind = 1 if r >= actions.FIRST else table.at(r).frame_type  # of the frame it is read back from
+        self.kind = _SETTINGS if r >= actions.FIRST else table.at(r).frame_type  # of the frame it is read back from
         self.rows = []
         self.values = []
         self.expected = []  # (row, value) that must be read back
@@ -29,13 +33,13 @@ def kinds(command, pack) -> list:
     matters, and has to be read where the pack does not hold it."""
     found = []
     for r in command.rows:
-        kind = 1
+        kind = _SETTINGS
         if r < actions.FIRST:
             limit = limits.of(r)
             kind = table.at(r).frame_type
             rated = limit.bound in (codes.CURRENT_LIMIT, codes.BALANCE_LIMIT)
-            if (rated or table.at(r).when) and not pack.holds(3) and 3 not in found:
-                found.append(3)
+            if (rated or table.at(r).when) and not pack.holds(_ABOUT) and _ABOUT not in found:
+                found.append(_ABOUT)
         if kind not in found:
             found.append(kind)
     return found
@@ -47,7 +51,7 @@ def make(command, reading, pack, level: int, chemistry) -> list:
     reading: a Pack with fresh frames of the pack; pack: the Pack itself, for live values; chemistry: one of
     rules.CHEMISTRIES or anything else for not known.
     """
-    if reading.holds(1) and reading.scaled(_ADDRESS) != pack.address:
+    if reading.holds(_SETTINGS) and reading.scaled(_ADDRESS) != pack.address:
         raise CommandError(texts.OTHER_ADDRESS, pack.address, reading.scaled(_ADDRESS) or 0)
     state = {}
     changed = []

@@ -1,14 +1,15 @@
 """The result of a command as JSON, for <base>/<pack>/result.
 
 One field:  {"field":"cell_overvoltage_protection","asked":3.600,"status":"ok","value":3.600,"reason":null}
-A group:    {"status":"exception","reason":"...","fields":[{...},{...}]}, a field as above; those behind the one at
-            which it stopped are "not_sent". With "id" when the command had one.
+A group:    {"status":"exception","reason":"...","fields":[{...},{...}]}, each with field, asked, status and value;
+            those behind the one at which it stopped are "not_sent", and the reason is that of the one.
+"id" when the command had one.
 `value` is what was read back from the battery, null when nothing was. It is never what was hoped for.
 """
 
 from jkcore.fields import codes, table
 from jkcore.writes import actions, decimals, texts
-from jkcore.writes.transaction import NOT_SENT, OK, REFUSED, STATUS_NAMES
+from jkcore.writes.transaction import NOT_SENT, REFUSED, STATUS_NAMES
 
 
 def put_done(message, command, transaction) -> None:
@@ -30,25 +31,25 @@ def _put(message, command, status: int, why, statuses, values) -> None:
     if command.id:
         message.string(b"id", command.id)
     if len(command.names) == 1 and not command.group:
-        _put_field(message, command, 0, status, reason, values)
+        _put_field(message, command, 0, status, values)
+        _put_reason(message, reason)
         message.close()
         return
-    _put_status(message, status, reason)
+    message.string(b"status", STATUS_NAMES[status])
+    _put_reason(message, reason)
     message.key(b"fields")
     message.put_byte(91)
     for i in range(len(command.names)):
         if i:
             message.put_byte(44)
         message.open()
-        why_not = texts.sentence(texts.NOT_SENT, ()) if statuses[i] == NOT_SENT else reason
-        _put_field(message, command, i, statuses[i], None if statuses[i] == OK else why_not, values)
+        _put_field(message, command, i, statuses[i], values)
         message.close()
     message.put_byte(93)
     message.close()
 
 
-def _put_status(message, status: int, reason) -> None:
-    message.string(b"status", STATUS_NAMES[status])
+def _put_reason(message, reason) -> None:
     message.key(b"reason")
     if reason is None:
         message.put(b"null")
@@ -56,7 +57,7 @@ def _put_status(message, status: int, reason) -> None:
         message.quoted(reason.encode())
 
 
-def _put_field(message, command, i: int, status: int, reason, values) -> None:
+def _put_field(message, command, i: int, status: int, values) -> None:
     message.string(b"field", decimals.shown(command.names[i]))
     message.key(b"asked")
     r = command.rows[i] if i < len(command.rows) else -1
@@ -67,11 +68,6 @@ def _put_field(message, command, i: int, status: int, reason, values) -> None:
     message.string(b"status", STATUS_NAMES[status])
     message.key(b"value")
     _put_value(message, r, values[i] if values and r >= 0 else None)
-    message.key(b"reason")
-    if reason is None:
-        message.put(b"null")
-    else:
-        message.quoted(reason.encode())
 
 
 def _put_value(message, r: int, value) -> None:

@@ -39,7 +39,7 @@ OTHER_ADDRESS = const(32)  # address asked, address told
 TWICE = const(33)  # field
 EMPTY = const(34)
 NO_SETTINGS = const(35)
-NOT_SENT = const(36)
+MANY = const(36)  # most members
 EXCEPTION = const(37)  # code, what it means
 NO_ANSWER = const(38)
 UNCHANGED = const(39)  # field, value
@@ -88,7 +88,7 @@ _SENTENCES = (
     "%s stands in the command twice",
     "the command names no field",
     "the battery did not tell what it is set to twice alike within 10 s, so it was not sent",
-    "not sent, because the command stopped before it",
+    "a command has at most %d members",
     "the battery refused it with exception %d (%s)",
     "the battery did not answer, and what it is set to could not be read back",
     "acknowledged but unchanged: %s is still %s. Some firmware ignores writes on RS485-2 (seen with 15.41): try "

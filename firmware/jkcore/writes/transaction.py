@@ -38,6 +38,7 @@ EXCEPTION = const(5)
 NOT_SENT = const(6)
 STATUS_NAMES = (b"ok", b"refused", b"no_answer", b"unchanged", b"different", b"exception", b"not_sent")
 
+_SETTINGS = const(1)
 _ON_BUS = const(10000)  # so long after the receipt, and after each step, a write must be on the bus
 _YOUNG = const(2000)  # oldest frame from which a part of a register is written back
 _ACK = const(1000)
@@ -110,8 +111,8 @@ class Transaction:
     # told by the bus
 
     def heard_frame(self, kind: int, frame, now: int) -> None:
-        """A whole frame of this pack with the right ack behind it. (Private fields of about frames are blanked.)"""
-        if self.state == WAITING and kind == 1 and self._step().expected and self._step().rows[0] >= actions.FIRST:
+        """A whole frame of this pack, its ack behind it. (Private fields of about frames are blanked.)"""
+        if self.state == WAITING and kind == _SETTINGS and self._is_preset():
             # A preset is acknowledged by a settings frame with its ack behind, which the framer takes as one unit.
             self._acked = True
             self._check(now)
@@ -169,6 +170,10 @@ class Transaction:
 
     def _step(self):
         return self._steps[self._index]
+
+    def _is_preset(self) -> bool:
+        step = self._step()
+        return step.rows[0] >= actions.FIRST and len(step.expected) > 0
 
     def _is_young(self, now: int) -> bool:
         """True when the frame the next write rests on is young enough."""
