@@ -178,6 +178,14 @@ def test_a_large_step_needs_the_word():
     assert "outside" in planned(b"3.70 CONFIRM 1", at, field="balance_start_voltage"), "the word opens no other door"
 
 
+def test_a_value_beyond_the_limits_may_stay_what_it_is():
+    at = {"balance_start_voltage": 3700, "max_charge_current": 300000, "max_balance_current": 5000}
+    for name, text in (("balance_start_voltage", "3.7"), ("max_charge_current", "300"), ("max_balance_current", "5")):
+        assert planned(group([(name, text)]), at) == [(name, at[name])]
+    assert "limits of lfp cells" in planned(group([("balance_start_voltage", "3.69")]), at), "nearer is not near enough"
+    assert "is above 200.00" in planned(group([("max_charge_current", "299")]), at)
+
+
 # Rating
 
 

@@ -151,10 +151,10 @@ def test_the_longest_results_fit_a_message():
         said = house.run(("{" + ",".join(['"n%d":%d' % (i, i) for i in range(count)]) + "}").encode())
         assert "there is no field" in said["reason"] if count == 32 else "at most 32 members" in said["reason"]
     names = [table.name(limit.row) for limit in LIMITS]
-    payload = "{" + ",".join(['"%s":1' % name for name in sorted(names, key=len)[:28]]) + "}"
+    payload = "{" + ",".join(['"%s":1' % name for name in sorted(names, key=len)[:27]]) + "}"
     assert len(payload) < 512
     house = cw.House()
-    assert len(house.run(payload.encode())["fields"]) == 28
+    assert len(house.run(payload.encode())["fields"]) == 27
     assert house.battery.written == []
 
 
@@ -371,6 +371,31 @@ def test_settings_that_change_before_the_write_are_checked_anew():
     said = house.result()
     assert said["reason"] == "cell_request_charge_voltage 3.62 must stay below cell_overvoltage_protection 3.61"
     assert house.battery.written == []
+
+
+def test_a_step_that_has_become_large_before_the_write():
+    house = cw.House()
+    house.order(b"3.45", "balance_start_voltage")
+    while house.transaction.state != tr.SENDING:
+        house.turn()
+    cb.put(house.battery.frames[1], 138, 3300, 4)
+    cb.seal(house.battery.frames[1])
+    house.transaction.heard_frame(cb.SETTINGS, house.battery.answer(1), house.now)
+    while house.transaction.busy():
+        house.turn()
+    assert "would move from 3.30 to 3.45" in house.result()["reason"]
+    assert house.battery.written == []
+
+
+def test_reading_back_takes_two_frames_even_of_a_value_that_was_there_before():
+    house = cw.House()
+    house.order(b"3.65", OVP)
+    while not house.battery.written:
+        house.turn()
+    house.transaction.heard_frame(cb.SETTINGS, house.battery.answer(1), house.now)
+    assert house.transaction.busy()
+    house.transaction.heard_frame(cb.SETTINGS, house.battery.answer(1), house.now + 100)
+    assert house.result()["status"] == "ok" and not house.transaction.busy()
 
 
 def test_settings_that_change_within_a_group_stop_it():

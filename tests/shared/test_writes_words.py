@@ -40,7 +40,8 @@ def test_what_is_no_plain_decimal_is_refused():
 def test_grid():
     assert number("3.45501") == 3455, "within 1/100 step"
     assert number("3.45499") == 3455
-    assert "steps of 0.001" in number("3.45502")
+    assert "steps of 0.001" in number("3.455011")
+    assert "steps of 0.001" in number("3.454989")
     assert "steps of 0.001" in number("3.4555")
     assert number("280", 3, 1000) == 280000
     assert number("280.01", 3, 1000) == 280000
