@@ -16,5 +16,6 @@ Where to look
   words.py, discovery.py   what Home Assistant is told
   outbox.py     pending messages, each made from the newest that is known
   publish.py    when which of them may be sent
+  writes/       changing settings: loaded for a command, forgotten afterwards
   bridge.py     all of it together: the object both homes drive
 """

@@ -25,7 +25,7 @@ ABOUT = const(3)
 TRIGGER_HIGH = const(0x16)
 _TRIGGER_LOW = b"\x00\x1e\x20\x1c\x00\x24\x22"
 # One-key presets (Li-ion, LFP, LTO) are answered by a settings frame in front of their ack (section 8.4).
-_PRESETS = b"\x0a\x0c\x0e"
+PRESETS = b"\x0a\x0c\x0e"
 
 
 # CRC of the 16 values of four bits; a table for whole bytes would be twice as fast and take 500 bytes more.
@@ -90,7 +90,7 @@ def ack_belongs(low: int, kind: int) -> bool:
     """True when an ack of register 0x1600 + `low` closes a frame of type `kind`."""
     if low == _TRIGGER_LOW[kind]:
         return True
-    return kind == SETTINGS and low in _PRESETS
+    return kind == SETTINGS and low in PRESETS
 
 
 def unit_length(buf, start: int, end: int, ack: bool) -> int:

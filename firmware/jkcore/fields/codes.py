@@ -24,6 +24,7 @@ SWITCH = const(1)  # "ON" / "OFF"
 ALARMS = const(2)  # the number, and the list of short keys
 BALANCE = const(3)  # an option text, see table.OPTIONS
 PHASE = const(4)
+TRIGGER = const(5)  # what makes the buzzer or a dry contact go off
 
 # Who sees a row
 ALL = const(0)
@@ -76,3 +77,16 @@ TOTAL = const(8)
 MEASURED = const(12)  # a number without a device class
 RUNNING = const(16)
 CLASS_MASK = const(0xFC)
+
+# Who may change a row: the least `writes` it takes (protocol/rs485.md section 8). NEVER: no command reaches it.
+NEVER = const(0)
+TIER_SAFE = const(1)
+TIER_ALL = const(2)
+DANGEROUS = const(3)  # `all`, and the confirmation word in the command itself
+
+# What else binds the value of a row that may be changed; jkcore/writes/plan.py does it
+PLAIN = const(0)
+CELL_VOLTAGE = const(1)  # within what the chemistry allows; a large step needs the confirmation word
+CURRENT_LIMIT = const(2)  # lowering is safe; raising ends at the rating of the model
+BALANCE_LIMIT = const(3)  # within the balance current of the model
+ON_IS_SAFE = const(4)  # switching on is safe, off is not

@@ -10,7 +10,13 @@ from array import array
 from jkcore.fields import codes
 from jkcore.shim import const
 
-OPTIONS = ((b"off", b"charging", b"discharging"), (b"bulk", b"absorption", b"float"))  # by show code, from BALANCE on
+OPTIONS = (  # by show code, from BALANCE on
+    (b"off", b"charging", b"discharging"),
+    (b"bulk", b"absorption", b"float"),
+    b"off,low_soc,pack_overvoltage,pack_undervoltage,cell_overvoltage,cell_undervoltage,charge_overcurrent,"
+    b"discharge_overcurrent,battery_overtemp,mos_overtemp,system_alarm,battery_low_temp,remote_control,above_soc,"
+    b"mos_fault",
+)
 FIRMWARES = (1500, 1530, 1535, 1536, 1541, 1900)  # by when code, from FIRMWARE on
 
 # One entry per row: offset, where its name starts, its form.
@@ -74,8 +80,11 @@ def last(frame_type: int) -> int:
 
 
 def options(row: Row):
-    """Option texts of an enumerated row (tuple of bytes, index = raw value), None for the others."""
-    return OPTIONS[row.show - codes.BALANCE] if row.show >= codes.BALANCE else None
+    """Option texts of an enumerated row (bytes, index = raw value), None for the others."""
+    if row.show < codes.BALANCE:
+        return None
+    texts = OPTIONS[row.show - codes.BALANCE]
+    return texts.split(b",") if row.show == codes.TRIGGER else texts
 
 
 def put_name(out, row: Row) -> None:

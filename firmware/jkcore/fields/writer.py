@@ -1,14 +1,27 @@
-"""Writes rows into the table; used by live.py, settings.py and about.py while they are imported, then forgotten."""
+"""Writes rows into the table; used by live.py, settings.py and about.py while they are imported, then forgotten.
+
+What a command may do to a row stands in the same call, and is kept only by a bridge that lets settings be changed:
+jkcore/writes/limits.py runs the calls once more for it (collect).
+"""
 
 from jkcore.fields import codes, table
 
-_writing = [0]  # the frame type whose rows are being added
+_writing = [0, None, 0]  # frame type whose rows are being added; who collects limits; number of the next row
+
+
+def collect(add) -> None:
+    """From now on rows are not added but counted; add(row number, frame type, tier, low, high, step, bound, below,
+    at_most, by) is called for those that may be changed."""
+    _writing[1] = add
 
 
 def block(frame_type: int) -> None:
     """The rows that follow stand in frames of this type."""
     _writing[0] = frame_type
-    table.FIRST[frame_type] = len(table.OFFSETS)
+    if _writing[1]:
+        _writing[2] = table.FIRST[frame_type]
+    else:
+        table.FIRST[frame_type] = len(table.OFFSETS)
 
 
 def row(
@@ -24,6 +37,14 @@ def row(
     count=1,
     stride=0,
     number=1,
+    tier=codes.NEVER,
+    low=0,
+    high=1,
+    step=1,
+    bound=codes.PLAIN,
+    below=b"",
+    at_most=b"",
+    by=b"",
 ):
     """Add a field to the table.
 
@@ -32,7 +53,18 @@ def row(
     kind      how it is read; TEXT: `decimals` is the length in bytes
     decimals  the raw number is in units of 10**-decimals `unit`
     count     > 1: as many rows, `stride` bytes apart, named with a number from `number` on (cell_voltage_1, ...)
+
+    If it may be changed (numbers are raw, in the unit of the field; its register follows from its offset):
+    tier      what `writes` it takes
+    low, high, step   its range and grid; what packs really hold lies inside
+    bound     what else limits it
+    below     the field it must stay below; at_most: it may also be equal. by: a trigger, see writes/rules.py
     """
+    if _writing[1]:
+        if tier:
+            _writing[1](_writing[2], _writing[0], tier, low, high, step, bound, below, at_most, by)
+        _writing[2] += count
+        return
     base = offset if count > 1 else 0
     first = number if count > 1 else 0
     form = _form(bytes((kind, decimals, unit, show, ha, who, when, _writing[0], stride, first, base)))
