@@ -23,6 +23,8 @@ interval|int|0..3600|5|5|hd
 base|word|1..32|jkbms|jkbms|hd
 log|option|trace,debug,info,warning,error,fatal|info|info|hd
 flat|bool||false|true|hd
+writes|option|off,safe,all|off|safe|hd
+unlock|option|off,safe,all|off|safe|hd
 capture|path|0..256||bus.txt|hd
 capture_size|int|1..1000|10|10|h
 capture_files|int|1..100|3|3|h
@@ -50,6 +52,7 @@ discovery.status|topic|1..128|homeassistant/status|homeassistant/status|hd
 pack.address|int|0..15||1|hd
 pack.id|word|1..18||b2-3|hd
 pack.name|text|1..40||Garage left|hd
+pack.chemistry|option|lfp,li-ion,lto||lfp|hd
 """
 
 TABLES = ("bus", "mqtt", "discovery", "pack")

@@ -13,6 +13,9 @@ HELP = {
     'device: "console", or "tcp://host:port" of a program that listens there.',
     "capture_size": "MB after which such a file is renamed to <file>.1, .2 and so on.",
     "capture_files": "How many files of a recording are kept, the newest included.",
+    "writes": "What may be changed from outside: nothing (off); what cannot do harm (safe); or all documented settings, "
+    "the dangerous ones only with a confirmation word in the command (all).",
+    "unlock": "The most that a command may raise `writes` to for some minutes; off: no command can.",
     "bus.kind": "What the batteries are connected to.",
     "bus.port": (
         "Serial device (best a path below /dev/serial/by-id), or a gateway in transparent TCP mode: "
@@ -42,5 +45,6 @@ HELP = {
     "discovery.status": "Topic of Home Assistant's birth message.",
     "pack.address": "Modbus address of a pack of the first bus that gets a name.",
     "pack.id": "Instead of the address, for a pack of any bus: the bus's prefix and the address.",
+    "pack.chemistry": "Kind of its cells; without it no cell voltage can be changed.",
     "pack.name": "Its name, for people only: topics and ids do not change.",
 }
