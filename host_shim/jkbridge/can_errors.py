@@ -73,8 +73,13 @@ def sentence(interface: str, channel: str, bitrate: int, error: BaseException) -
         return f"{name} needs libusb, which is not installed: sudo apt install libusb-1.0-0. Trying again."
     if number in _AWAY or "cannot find device" in str(error).lower() or "no device" in str(error).lower():
         return f"{name} does not exist: is the adapter plugged in, is its channel right? Trying again."
-    if number == errno.EADDRNOTAVAIL or (interface == "udp_multicast" and number == errno.ENODEV):
-        return f"{name} cannot be joined: is it a multicast address, is there a network? Trying again."
+    if interface == "udp_multicast":
+        return (
+            f"{name} cannot be joined ({_reason(error)}): is it a multicast address (239.0.0.0 to 239.255.255.255), is "
+            "there a network? Trying again."
+        )
+    if interface == "socketcand":
+        return f"{name}: nothing answers ({_reason(error)}): is socketcand running there, and reachable? Trying again."
     if isinstance(error, ValueError) and "bitrate" in str(error).lower():
         return f"{name} cannot do {speed(bitrate)}: {error} Trying again."
     return f"{name} cannot be opened: {_reason(error)}. Trying again."
@@ -300,5 +305,5 @@ def _errno(error: BaseException) -> int:
 def _reason(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno:
-            return os.strerror(cause.errno)
+            return os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
     return str(error) or type(error).__name__

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 
 from .can_faults import CAN_KINDS, CanFault
 from .can_line import BITRATES, CanLine
-from .can_make import make_can
+from .can_make import PYLON, make_can
 from .can_messages import READINGS, VERSIONS
 from .can_others import OTHERS
 from .can_server import CanServer, python_can, write_log
@@ -27,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     can.add_argument("--bitrate", type=int, default=500_000, choices=BITRATES, metavar="BPS",
                      help="bit/s, for the time frames take: 250000 is the app's CAN option 000, 500000 option 006 "
                      "(default: 500000)")
-    can.add_argument("--can-version", default="v2", choices=list(VERSIONS),
-                     help="v1: the four messages of V1.02 (default: v2)")
+    can.add_argument("--can-version", default="v2", choices=[*VERSIONS, PYLON],
+                     help="v1: the four messages of V1.02; pylon: an inverter profile in the place of JK's messages, "
+                     "as after a wrong setting in the app (default: v2)")
     can.add_argument("--can-also", default="", metavar="NAMES", help="who else is on the bus, see below")
     can.add_argument("--can-sign", type=int, default=1, choices=(1, -1),
                      help="-1: packs that count discharging as positive (default: 1)")

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from .battery import Battery
 from .can_line import CanLine
-from .can_others import other
+from .can_others import Pylon, other
 from .can_pack import CanPack
 from .day import Day
 from .make import USUAL_STORIES
 from .profiles import PROFILES
+
+PYLON = "pylon"
 
 
 def make_can(
@@ -34,6 +36,7 @@ def make_can(
 ) -> CanLine:
     """A CanLine with one CanPack per address, all in one house under one sky. An address given twice: two packs there.
 
+    version: as in CanPack, or "pylon": the app's CAN option is an inverter profile, which switches JK's messages off;
     batteries: packs that exist already, one per address, such as those of an RS485 line (the same pack on both buses);
     others: keys of OTHERS. The other arguments as in CanLine, CanPack, Battery and make_line. Raises ValueError with a
     sentence when something does not exist.
@@ -55,7 +58,11 @@ def make_can(
                 start_s=start_hour * 3600, stories=story, seed=1000 * seed + 100 * index + address,
             )
         found.append(battery)
-        line.add(CanPack(address, battery, version=version, sign=sign, reading=reading))
+        pack = CanPack(address, battery, version="v2" if version == PYLON else version, sign=sign, reading=reading)
+        line.add(pack)
+        if version == PYLON:
+            pack.powered = False
+            line.add(Pylon(battery))
     for name in others:
         if not found:
             raise ValueError(f"{name!r} needs a pack to talk about")

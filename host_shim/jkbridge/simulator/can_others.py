@@ -17,7 +17,7 @@ from .readings import Values, live_values
 Build = Callable[[], bytes]
 
 OTHERS = {
-    "pylon": "the first pack speaks the Pylontech profile too, as after a wrong setting in the app",
+    "pylon": "a battery with the Pylontech profile beside the JK packs",
     "inverter": "an inverter or GX device: 0x305 and 0x307 each second",
     "display": "a display that switches the first pack: 0x18F0F428 every 5 s",
     "charger": "a charger that answers: 0x18FF50E5 each second",
