@@ -1,4 +1,4 @@
-"""A simulated RS485 line full of JK PB packs: a real speaker of protocol/rs485.md, apart from jkcore.
+"""A simulated RS485 line full of JK PB packs: a real speaker of protocol/rs485.md, apart from jkcore. CAN too.
 
 In memory, with a clock of your own:
 
@@ -19,10 +19,23 @@ With a bus master and a second program on the wires:
     second = line.host()                            # hears and speaks like line itself
     line.master.off(now_ms)
 
-For programs: Server(line, tcp="127.0.0.1:0") or Server(line, pty=True); for people: `jkbridge simulate`.
+On CAN, where packs speak by themselves (protocol/can.md):
+
+    line = make_can([0, 1], bitrate=250_000)
+    for sent in line.read(now_ms): ...              # frames, in order, with their times
+    line.packs[0].truth(now_ms)["soc"]
+
+For programs: CanServer(line, "udp_multicast", "239.74.163.2"), write_log(line, "bus.log", 60);
+Server(line, tcp="127.0.0.1:0") or Server(line, pty=True); for people: `jkbridge simulate`.
 """
 
 from .battery import STORIES, Battery
+from .can_faults import CAN_KINDS, CanFault
+from .can_line import CanLine
+from .can_make import make_can
+from .can_pack import CanPack
+from .can_server import CanServer, write_log
+from .can_wire import Frame, Sent
 from .day import Day
 from .faults import KINDS as FAULT_KINDS
 from .faults import WRITE_KINDS as WRITE_FAULTS
@@ -38,6 +51,7 @@ from .slave import Slave
 from .writes import Write, Writes
 
 __all__ = [
-    "FAULT_KINDS", "ORDERS", "PROFILES", "STORIES", "WRITE_FAULTS", "Battery", "Day", "Fault", "Host", "Line", "Master",
-    "Profile", "Server", "Slave", "Write", "Writes", "make_line", "parse_fault",
+    "CAN_KINDS", "FAULT_KINDS", "ORDERS", "PROFILES", "STORIES", "WRITE_FAULTS", "Battery", "CanFault", "CanLine",
+    "CanPack", "CanServer", "Day", "Fault", "Frame", "Host", "Line", "Master", "Profile", "Sent", "Server", "Slave",
+    "Write", "Writes", "make_can", "make_line", "parse_fault", "write_log",
 ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 
+from . import can_command
 from .battery import STORIES
 from .chemistry import CHEMISTRIES
 from .faults import KINDS, SORTS, WRITE_KINDS, parse_fault
@@ -19,8 +22,9 @@ from .server import Server
 
 DESCRIPTION = (
     "Simulates JK PB packs on an RS485 line and serves the line on a pseudo-terminal (like a USB adapter) "
-    "or on TCP (like an RS485-to-Ethernet converter). The packs live through a sunny day: solar charging, "
-    "absorption and float, balancing, an evening of discharge, now and then an alarm. Ends with Ctrl-C."
+    "or on TCP (like an RS485-to-Ethernet converter), or what the packs say on CAN (--can). "
+    "The packs live through a sunny day: solar charging, absorption and float, balancing, "
+    "an evening of discharge, now and then an alarm. Ends with Ctrl-C."
 )
 
 
@@ -42,7 +46,8 @@ def _epilog() -> str:
         "  A lost ack: --fault silence,only=ack   a late one: --fault delay=900,only=ack\n"
         "  Reads (FC03) that fail as often as on real packs: --fault silence,only=read,rate=0.5\n\n"
         "stories (--story NAME[+NAME][,NAME...], one after the other for the packs, 'healthy' for none):\n"
-        f"{stories}\n"
+        f"{stories}\n\n"
+        f"{can_command.epilog()}"
     )
 
 
@@ -90,44 +95,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
                       help="answer as fast as it can instead of at 115200 baud")
     line.add_argument("--fault", action="append", default=[], metavar="SPEC",
                       help="something that goes wrong, see below")
+    can_command.add_arguments(parser)
     return parser
 
 
 def main(args: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM. Returns 0, or 2 with a sentence on stderr if something cannot be had."""
     try:
-        line = _line_of(args)
-        server = Server(line, pty=args.pty or args.tcp is None, tcp=_tcp_of(args.tcp))
-        ended = threading.Event()
-        ends = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, lambda *_: ended.set()) for number in ends}
-        try:
-            with server:
-                _say_how(args, line, server)
-                ended.wait()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        _check(args)
+        if args.can is not None:
+            can_command.run(args, stories_of(args.story), _until_stopped)
+        else:
+            _run(args)
     except (ValueError, OSError) as error:
         print(f"jkbridge simulate: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
         return 2
-    _say_counts(line)
     return 0
 
 
-def _line_of(args: argparse.Namespace) -> Line:
+def _run(args: argparse.Namespace) -> None:
+    line = _line_of(args)
+    server = Server(line, pty=args.pty or args.tcp is None, tcp=_tcp_of(args.tcp))
+    with _until_stopped() as ended, server:
+        _say_how(args, line, server)
+        ended.wait()
+    _say_counts(line)
+
+
+@contextlib.contextmanager
+def _until_stopped() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets."""
+    ended = threading.Event()
+    ends = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in ends}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check(args: argparse.Namespace) -> None:
+    """ValueError when something is not possible that every bus has."""
     if not 0 <= args.start <= 24:
         raise ValueError(f"--start {args.start:g} is no hour of the day; give 0 to 24, such as 17.5")
     if not 0.01 <= args.speed <= 10_000:
         raise ValueError(f"--speed {args.speed:g} cannot be kept; give 0.01 to 10000, such as 60")
     if args.capacity < 1:
         raise ValueError(f"--capacity {args.capacity} Ah is no battery; give 1 or more, such as 280")
+
+
+def _line_of(args: argparse.Namespace) -> Line:
     master = None if args.master == "none" else args.master
     if args.junk and master is None:
         raise ValueError("--junk comes with a bus master; add --master 15.41")
     line = make_line(
         parse_addresses(args.packs, alone=master is not None), firmware=args.firmware, cells=args.cells,
-        chemistry=args.chemistry, capacity_ah=args.capacity, stories=_stories(args.story), start_hour=args.start,
+        chemistry=args.chemistry, capacity_ah=args.capacity, stories=stories_of(args.story), start_hour=args.start,
         speed=args.speed, paced=not args.unpaced, latency_ms=_latency(args.latency), seed=args.seed,
         master=master, junk=args.junk, order=args.order,
     )
@@ -140,7 +164,8 @@ def _line_of(args: argparse.Namespace) -> Line:
     return line
 
 
-def _stories(text: str | None) -> list[tuple[str, ...]] | None:
+def stories_of(text: str | None) -> list[tuple[str, ...]] | None:
+    """What --story says, one tuple of names per pack; None when nothing was said."""
     if text is None:
         return None
     return [tuple(name for name in part.split("+") if name != "healthy") for part in text.split(",")]

@@ -184,9 +184,10 @@ def sort_of(unit: bytes) -> str:
     return "read" if unit[1:2] == bytes((READ,)) else "ack"
 
 
-def parse_fault(text: str) -> tuple[str, int | None, dict[str, Any]]:
+def parse_fault(text: str, make: Callable[..., Any] = Fault) -> tuple[str, int | None, dict[str, Any]]:
     """(kind, address, how) from the command line's form: KIND[=AMOUNT][,pack=N][,rate=R][,each=R][,count=N]
-    [,after=SECONDS][,until=SECONDS][,only=SORT][,register=0xNNNN]. Raises ValueError with a sentence."""
+    [,after=SECONDS][,until=SECONDS][,only=SORT][,register=0xNNNN]. make: the class that judges it. Raises ValueError
+    with a sentence."""
     head, *rest = text.split(",")
     kind, _, amount = head.strip().partition("=")
     address: int | None = None
@@ -214,7 +215,7 @@ def parse_fault(text: str) -> tuple[str, int | None, dict[str, Any]]:
         example = "an example: drop=3,pack=2,rate=0.1"
         raise ValueError(f"--fault {text}: a number cannot be read; {example}") from None
     try:
-        Fault(kind, address, **how)
+        make(kind, address, **how)
     except ValueError as error:
         raise ValueError(f"--fault {text}: {error}") from None
     return kind, address, how

@@ -71,15 +71,15 @@ def make_line(
     return line
 
 
-def parse_addresses(text: str, alone: bool = False) -> list[int]:
-    """Addresses from a count ("3" is 1, 2, 3), a list ("1,4") or ranges ("1-4,7"). Raises ValueError.
+def parse_addresses(text: str, alone: bool = False, lowest: int = 1) -> list[int]:
+    """Addresses from a count ("3" is 1, 2, 3, on CAN 0, 1, 2), a list ("1,4") or ranges ("1-4,7"). Raises ValueError.
 
-    alone: the count may be 0, as a bus master needs no other pack.
+    alone: the count may be 0, as a bus master needs no other pack; lowest: the smallest address there is, 0 on CAN.
     """
-    example = 'give a count such as 4, or addresses such as "1-4,7"'
+    example = f'give a count such as 4, or addresses such as "{lowest}-4,7"'
     try:
         if text.strip().isdecimal():
-            found = list(range(1, int(text) + 1))
+            found = list(range(lowest, int(text) + lowest))
         else:
             found = []
             for part in text.split(","):
@@ -89,6 +89,6 @@ def parse_addresses(text: str, alone: bool = False) -> list[int]:
         raise ValueError(f"packs {text!r} cannot be read; {example}") from None
     if alone and text.strip() == "0":
         return []
-    if not found or min(found) < 1 or max(found) > 15:
-        raise ValueError(f"packs {text!r}: addresses are 1 to 15; {example}")
+    if not found or min(found) < lowest or max(found) > 15:
+        raise ValueError(f"packs {text!r}: addresses are {lowest} to 15; {example}")
     return found

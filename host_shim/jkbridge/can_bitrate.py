@@ -1,0 +1,89 @@
+"""Finds out the bit rate of a CAN bus: by listening, or by taking part where that is allowed.
+
+Listening needs others who acknowledge: with one battery alone on the bus nothing comes at any bit rate (can.md 9).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import can_errors
+from .can_frame import frame_of
+
+# In the order of likelihood; the last two are no bit rates of JK's, and are found in order to say so.
+CANDIDATES = (500_000, 250_000, 125_000, 1_000_000)
+_JK = CANDIDATES[:2]
+_LISTEN_S = 0.6  # the most frequent message comes every 0.1 s
+_ENOUGH = 2
+
+Attempt = Callable[[int, bool], bool]
+"""(bit rate, listen_only) -> whether good frames come. May raise whatever opening an interface raises."""
+
+
+class NotFoundError(Exception):
+    """No bit rate was found; the text is a sentence."""
+
+
+def detect(
+    interface: str, channel: str, attempt: Attempt, stop: threading.Event, *, silently: bool, probe: bool
+) -> int:
+    """The bit rate of the bus. Raises NotFoundError with a sentence, and what `attempt` raises.
+
+    silently: the interface can listen without taking part; probe: taking part is allowed where listening gave nothing.
+    """
+    if not silently and not probe:
+        raise NotFoundError(can_errors.cannot_detect(interface, channel))
+    if silently:
+        found = _first(CANDIDATES, attempt, True, stop)
+        if found in _JK:
+            return found
+        if found:
+            raise NotFoundError(can_errors.foreign_bitrate(interface, channel, found))
+    if probe:
+        # Taking part at a rate that is not the bus's own disturbs it; so only JK's two are tried that way.
+        found = _first(_JK, attempt, False, stop)
+        if found:
+            return found
+    raise NotFoundError(can_errors.not_found(interface, channel))
+
+
+def other_than(bitrate: int, attempt: Attempt, stop: threading.Event) -> int:
+    """Another bit rate than `bitrate` at which frames come while only listening; 0 when there is none."""
+    with contextlib.suppress(Exception):  # no more than a hint is sought
+        return _first(tuple(each for each in CANDIDATES if each != bitrate), attempt, True, stop)
+    return 0
+
+
+def hears(bus: Any, stop: threading.Event) -> bool:
+    """Whether good frames come from an open bus of python-can. What comes is thrown away."""
+    good = 0
+    end = time.monotonic() + _LISTEN_S
+    while (left := end - time.monotonic()) > 0 and not stop.is_set():
+        began = time.monotonic()
+        try:
+            message = bus.recv(left)
+        except (ValueError, IndexError, UnicodeError):  # a garbled line of an slcan adapter
+            continue
+        if message is None:
+            if time.monotonic() - began < left / 2:
+                stop.wait(0.01)  # a driver that does not wait
+            continue
+        frame = frame_of(message, 0)
+        if frame is not None and not frame.error:
+            good += 1
+            if good >= _ENOUGH:
+                return True
+    return False
+
+
+def _first(bitrates: tuple[int, ...], attempt: Attempt, listen_only: bool, stop: threading.Event) -> int:
+    for bitrate in bitrates:
+        if stop.is_set():
+            break
+        if attempt(bitrate, listen_only):
+            return bitrate
+    return 0

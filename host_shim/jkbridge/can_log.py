@@ -1,0 +1,199 @@
+"""Reads recordings of a CAN bus: candump in both its forms, and every log file python-can knows.
+
+candump -L, with or without comment lines:    (0000000000.004010) can0 2F4#3B02A00F63000000
+candump as it shows on a screen, times or not:      (003.114009)  can0  18F128F4   [8]  8B 01 90 01 5A 00 00 00
+Lines without a time follow each other by a millisecond. Times never run backwards: a line with a time before its
+predecessor's counts as happening at the same moment. Frames of several channels in one log are taken as of one bus.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from .can_frame import CLASSIC, CanFrame, PythonCanMissingError, frame_of, python_can
+
+_ERROR_FLAG = 0x20000000
+_STANDARD_DIGITS = 3
+
+_COMPACT = re.compile(
+    r"(?:\(\s*(\d{1,12}(?:\.\d{1,9})?)\s*\)\s+)?(?:(\S+)\s+)?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})#(\S*)(?:\s+[RT])?"
+)
+_SCREEN = re.compile(
+    r"(?:\(\s*(\d{1,12}(?:\.\d{1,9})?)\s*\)\s+)?(\S+)\s+(?:RX\s+|TX\s+)?(?:[-A-Z]\s+[-A-Z]\s+)?"
+    r"([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})\s+\[(\d{1,2})\]\s*(.*)"
+)
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
+_REMOTE = re.compile(r"[Rr](\d?)")
+
+
+class Rejected(NamedTuple):
+    """A piece of a log that is no frame: byte offset and number (from 1) of its line, length in bytes, and why."""
+
+    offset: int
+    line: int
+    length: int
+    reason: str
+
+
+class CanLog(NamedTuple):
+    """What a log holds: its frames in order, times in ms from its first frame on, and what could not be read."""
+
+    frames: list[CanFrame]
+    rejected: list[Rejected]
+
+
+class CanLogError(Exception):
+    """A file is no CAN log that can be read; the text is a sentence."""
+
+
+def is_candump(content: bytes) -> bool:
+    """True when the first line that is no comment is one of candump's."""
+    for raw in content.splitlines():
+        line = raw.decode("utf-8", "replace").strip()
+        if line and not line.startswith("#"):
+            return bool(_COMPACT.fullmatch(line) or _SCREEN.fullmatch(line))
+    return False
+
+
+def read(path: str | Path) -> CanLog:
+    """The log in the file `path`: candump by its content, anything else by the end of its name, as python-can does.
+
+    Raises CanLogError with a sentence, and OSError when the file cannot be opened.
+    """
+    content = Path(path).read_bytes()
+    if is_candump(content):
+        return parse(content)
+    return _read_other(Path(path))
+
+
+def parse(content: bytes) -> CanLog:
+    """A candump log. Every line is a frame, a comment (#) or rejected; nothing is raised."""
+    frames: list[CanFrame] = []
+    rejected: list[Rejected] = []
+    first_us: int | None = None
+    now_us = -1000
+    offset = 0
+    for number, raw in enumerate(content.splitlines(keepends=True), 1):
+        line = raw.decode("utf-8", "replace").strip()
+        if line and not line.startswith("#"):
+            found = _line(line)
+            if isinstance(found, str):
+                rejected.append(Rejected(offset, number, len(raw.rstrip(b"\r\n")), found))
+            else:
+                time_us, frame = found
+                if time_us is None:
+                    now_us += 1000
+                else:
+                    if first_us is None:
+                        first_us = time_us - max(now_us, 0)
+                    now_us = max(now_us, 0, time_us - first_us)
+                frames.append(frame._replace(at=now_us // 1000))
+        offset += len(raw)
+    return CanLog(frames, rejected)
+
+
+def _line(line: str) -> tuple[int | None, CanFrame] | str:
+    """(time in us or None, frame) of a line, or why it is none."""
+    compact = _COMPACT.fullmatch(line)
+    if compact:
+        time, _, identifier, body = compact.groups()
+        found = _body(identifier, body)
+    else:
+        screen = _SCREEN.fullmatch(line)
+        if not screen:
+            return "this is no line of candump"
+        time, _, identifier, length, body = screen.groups()
+        found = _screen_body(identifier, int(length), body)
+    if isinstance(found, str):
+        return found
+    if time is None:
+        return None, found
+    seconds, _, fraction = time.partition(".")
+    return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0")), found
+
+
+def _body(digits: str, body: str) -> CanFrame | str:
+    """A frame from its identifier and what stands behind the # of candump -L."""
+    if body.startswith("#"):
+        return "CAN FD, which JK does not speak"
+    remote = _REMOTE.fullmatch(body)
+    if remote:
+        return _frame(digits, b"", True, int(remote.group(1) or 0))
+    data = body.partition("_")[0].replace(".", "")  # _F: what a length code above 8 was
+    if not _HEX.fullmatch(data):
+        return "the data are no pairs of hex digits"
+    return _frame(digits, bytes.fromhex(data), False, len(data) // 2)
+
+
+def _screen_body(digits: str, length: int, body: str) -> CanFrame | str:
+    words = body.split()
+    if words[:2] == ["remote", "request"]:
+        return _frame(digits, b"", True, length)
+    data = ""
+    for word in words:
+        if not re.fullmatch("[0-9A-Fa-f]{2}", word):
+            break  # what candump -a or -e adds: the bytes as text, the meaning of an error
+        data += word
+        if len(data) == 2 * length:
+            break
+    if len(data) != 2 * length:
+        return f"{length} data bytes are announced, {len(data) // 2} are there"
+    return _frame(digits, bytes.fromhex(data), False, length)
+
+
+def _frame(digits: str, data: bytes, remote: bool, dlc: int) -> CanFrame | str:
+    identifier = int(digits, 16)
+    if len(data) > CLASSIC or dlc > CLASSIC:
+        return f"{max(dlc, len(data))} data bytes, but a frame has {CLASSIC} at most"
+    if len(digits) > _STANDARD_DIGITS and identifier & _ERROR_FLAG:
+        return CanFrame(0, identifier & ~_ERROR_FLAG & 0x1FFFFFFF, False, False, True, dlc, data)
+    extended = len(digits) > _STANDARD_DIGITS
+    if identifier > (0x1FFFFFFF if extended else 0x7FF):
+        return f"{digits} is no identifier: {29 if extended else 11} bits are allowed"
+    return CanFrame(0, identifier, extended, remote, False, dlc, data)
+
+
+def _read_other(path: Path) -> CanLog:
+    try:
+        can = python_can()
+    except PythonCanMissingError as error:
+        raise CanLogError(f"{path}: is no candump log, and other logs cannot be read: {error}") from None
+    try:
+        reader = can.LogReader(str(path))
+    except (ValueError, NotImplementedError, ImportError):
+        known = ", ".join(sorted(can.io.player.MESSAGE_READERS))
+        raise CanLogError(
+            f"{path}: is no CAN log that can be read: it holds no lines of candump, and by the end of its name it is "
+            f"none of {known}"
+        ) from None
+    except Exception as error:  # a file that is not what its name says
+        raise CanLogError(f"{path}: cannot be read as {path.suffix}: {error}") from None
+    return _messages(path, reader)
+
+
+def _messages(path: Path, reader: Any) -> CanLog:
+    frames: list[CanFrame] = []
+    rejected: list[Rejected] = []
+    first: float | None = None
+    now = 0
+    count = 0
+    try:
+        for message in reader:
+            count += 1
+            if first is None:
+                first = message.timestamp
+            now = max(now, round((message.timestamp - first) * 1_000_000) // 1000)
+            frame = frame_of(message, now)
+            if frame is None:
+                rejected.append(Rejected(0, count, 0, f"frame {count} is CAN FD or makes no sense"))
+            else:
+                frames.append(frame)
+    except Exception as error:  # the readers raise whatever their format makes them stumble over
+        if not count:
+            raise CanLogError(f"{path}: cannot be read as {path.suffix}: {error}") from None
+        rejected.append(Rejected(0, count + 1, 0, f"the file makes no sense behind frame {count}: {error}"))
+    finally:
+        reader.stop()
+    return CanLog(frames, rejected)
