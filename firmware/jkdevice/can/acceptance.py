@@ -23,12 +23,13 @@ EXACT = (
 )
 
 # MCP2515: two masks, six filters, one mask for both kinds of ids. What passes filter 0 or 1 may use both receive
-# buffers (rollover), what passes only 2..5 has one. So everything that comes in bursts goes through 0 and 1, with
-# the few mask bits that serve standard and extended ids alike. The lower 16 bits of an extended id stay out of
-# the masks: the chip lays them over the first two data bytes of standard frames (DS 4.5.1).
-# Passed in all: standard x?Fx (x < 8) and the twelve ids 300..303, 500..503, 600..603; extended ids whose bits
-# 25..22 are 3 (18C0..18FF and alike), and 1800..180F. Stopped: 305, 307, 35x, 37x of inverters, 1F21400 and more.
-_ONE = 0x0F0  # over bits 10..0 of a standard, 28..18 of an extended id
+# buffers (rollover), what passes only 2..5 has one: a sharper mask for 0 and 1 that sends some of ours to 2..5 loses
+# more of them than it keeps foreign ones away. So all ids but the standard ones of addresses 12..15 go through 0
+# and 1, with the two mask bits that serve both kinds. The lower 16 bits of an extended id stay out of the masks:
+# the chip lays them over the first two data bytes of standard frames (DS 4.5.1).
+# Passed in all: standard ids ending in C0..FF, and 300..303, 500..503, 600..603; a quarter of all extended ids.
+# Stopped: 305, 307, 35x, 37x of inverters, 1F21400 and more.
+_ONE = 0x0C0  # over bits 10..0 of a standard, 28..18 of an extended id
 _TWO = 0x7FC
 
 
@@ -39,5 +40,5 @@ def _row(bits, extended):
 
 MASKS = _row(_ONE, False) + _row(_TWO, False)  # at RXM0SIDH
 FILTERS_0_2 = _row(0x2F4 & _ONE, False) + _row(0x18F128F4 >> 18 & _ONE, True) + _row(0x300, False)  # at RXF0SIDH
-FILTERS_3_5 = _row(0x500, False) + _row(0x600, False) + _row(0x1806E5F4 >> 18 & _TWO, True)  # at RXF3SIDH
+FILTERS_3_5 = _row(0x500, False) + _row(0x600, False) + _row(0x600, False)  # at RXF3SIDH
 MASKS_OPEN = bytes(8)  # with these filters 0 and 1 pass everything, and unlike RXM = 11 no broken frame

@@ -21,7 +21,8 @@ def can_row(board, name):
             return row
     names = ", ".join(['"' + row[0] + '"' for row in board.CAN])
     if name:
-        raise BoardError('bus.port = "' + name + '" is not a CAN line of board ' + board.NAME + ": it has " + names + ".")
+        text = 'bus.port = "' + name + '" is not a CAN line of board ' + board.NAME
+        raise BoardError(text + ": it has " + names + ".")
     text = "The CAN controller of board " + board.NAME + " is the one inside the ESP32, for which MicroPython has no "
     text += "driver. An experimental one, never run on hardware, is used only if it is named: "
     raise BoardError(text + '"port": "' + board.CAN[0][0] + '".')
@@ -44,7 +45,7 @@ def make(board, name, bitrate, listen, machine, everything=False):
         return _mcp2515(row, label, bitrate, listen, machine, everything)
     if kind == "machine":
         if not hasattr(machine, "CAN"):
-            raise BoardError(label + " needs machine.CAN, which this firmware does not have: MicroPython 1.28 or newer.")
+            raise BoardError(label + " needs machine.CAN, which this firmware has not: MicroPython 1.28 or newer.")
         from jkdevice.can.machine_can import MachineCan
 
         return MachineCan(label, listen, machine.CAN, row[2], bitrate, everything)
@@ -62,8 +63,8 @@ def _mcp2515(row, label, bitrate, listen, machine, everything):
 
     timing = mcp2515.TIMING.get((row[9], bitrate))
     if timing is None:
-        known = sorted(set([pair[0] // 1000000 for pair in mcp2515.TIMING]))
-        text = "Board file: CAN line \"" + row[0] + '" has a crystal of ' + str(row[9]) + " Hz, but there are values for "
+        known = sorted({pair[0] // 1000000 for pair in mcp2515.TIMING})
+        text = 'Board file: CAN line "' + row[0] + '" has a crystal of ' + str(row[9]) + " Hz. Known are "
         raise BoardError(text + ", ".join([str(mhz) for mhz in known]) + " MHz. Read what is printed on the crystal.")
     pin = machine.Pin
     sck, mosi, miso, cs, interrupt, reset = row[3:9]
@@ -86,7 +87,8 @@ def _module(label):
     try:
         import CAN
     except ImportError:
-        raise BoardError(label + " needs a firmware with the module CAN (straga/micropython-esp32-twai): this has none.")
+        text = " needs a firmware with the module CAN (straga/micropython-esp32-twai): this one has none."
+        raise BoardError(label + text)
     if not hasattr(CAN, "LISTEN_ONLY"):
         raise BoardError(label + ": the module CAN of this firmware is too old: build it from src_can_v2.")
     return CAN
@@ -97,5 +99,6 @@ def _twai(row, label, bitrate, listen, machine):
 
     if row[2] not in twai.CHIPS:
         names = ", ".join(sorted(twai.CHIPS))
-        raise BoardError('Board file: CAN line "' + row[0] + '" names the chip "' + str(row[2]) + '": there is ' + names + ".")
+        text = 'Board file: CAN line "' + row[0] + '" names the chip "' + str(row[2]) + '": there is '
+        raise BoardError(text + names + ".")
     return twai.Twai(label, listen, machine, row[2], row[3], row[4], bitrate)

@@ -91,13 +91,8 @@ class Twai(Receiver):
         if self._errata and mem[at[_RMC]] & 0x7F >= _CORRUPT:
             self._start_over()
             return False
-        left = 64
-        while left and mem[at[_SR]] & (_RBS | self._lost) > _RBS:  # a frame waits, but one that was lost
-            self.overflows += 1
-            mem[at[_CMR]] = _RRB
-            left -= 1
-        if left < 64:
-            mem[at[_CMR]] = _CDO
+        if mem[at[_SR]] & self._lost:
+            self._skip(mem, at)
         if not mem[at[_SR]] & _RBS:
             self._notice()
             return False
@@ -110,6 +105,17 @@ class Twai(Receiver):
         self._decode(self._frame)
         self.frames += 1
         return True
+
+    def _skip(self, mem, at):
+        """Release the places of frames that did not fit, as ESP-IDF does: S3 and C3 mark each, the ESP32 the first
+        only, and all behind it are gone, too.
+        """
+        left = 64
+        while left and mem[at[_RMC]] & 0x7F and (self._errata or mem[at[_SR]] & _MS):
+            self.overflows += 1
+            mem[at[_CMR]] = _RRB
+            left -= 1
+        mem[at[_CMR]] = _CDO
 
     def _copy(self, mem, at):
         frame = self._frame
