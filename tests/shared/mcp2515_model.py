@@ -141,7 +141,8 @@ class Chip:
                 self.sends += 1  # ABAT
             self._change(value >> 5)
             return
-        if address & 0x0F == CANSTAT or address in (TEC, REC) or address > 0x70 or 0x60 < address < 0x70:
+        counter = address == TEC or address == REC
+        if counter or address & 0x0F == CANSTAT or address > 0x70 or 0x60 < address < 0x70:
             return  # read only
         config_only = address < 0x0C or 0x10 <= address < 0x1C or 0x20 <= address < 0x2B or address == 0x0D
         if config_only and self.mode() != CONFIG:

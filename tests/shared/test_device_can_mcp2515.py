@@ -400,7 +400,7 @@ def test_close_leaves_the_bus_and_poll_comes_back():
     assert rig.int.handler is not None
 
 
-def drive(bitrate, period_us, packs, everything, pin, stalls=False, seconds=4):
+def drive(bitrate, period_us, packs, everything, pin, stalls=False, seconds=3):
     """Packs and a talkative stranger for some seconds, a loop that asks every period_us: (JK frames sent, of these
     not delivered, rig). A transaction takes 0.12 ms, an interrupt comes 0.2 ms after its edge.
     """
@@ -440,7 +440,7 @@ def test_losses_of_15_packs_are_known_exactly():
         for packs in (1, 15):
             lost = {}
             for period, pin in ((500, False), (1000, False), (2000, False), (5000, False), (5000, True), (20000, True)):
-                for everything in (False, True):
+                for everything in (False, True) if period == 5000 else (False,):
                     sent, missing, rig = drive(bitrate, period, packs, everything, pin)
                     lost[(period, pin)] = missing
                     row = (bitrate, packs, period / 1000, "yes" if pin else "no", "no" if everything else "yes")
