@@ -43,8 +43,6 @@ _IMPOSSIBLE = const(0x5C)  # TX0IF..TX2IF, WAKIF: never set in a chip that never
 _ERRIF = const(0x20)
 _MERRF = const(0x80)
 _OVERFLOWS = const(0xC0)  # RX1OVR, RX0OVR
-_RX1OVR = const(0x80)
-_RX0OVR = const(0x40)
 _TXBO = const(0x20)
 _PASSIVES = const(0x18)  # TXEP, RXEP
 _WARNINGS = const(0x07)
@@ -84,7 +82,6 @@ class Mcp2515(Receiver):
         self._everything = everything
         self._sleep_ms = sleep_ms
         self._busy = False  # the SPI is in use: the interrupt may not touch it
-        self._rang = False  # ... but it came
         self._head = 0  # the slot to be filled
         self._tail = 0  # the slot in use by our caller, or the one filled before all others
         self._held = False  # the caller still reads slot _tail
@@ -136,20 +133,15 @@ class Mcp2515(Receiver):
         return self._interrupt is not None and self._interrupt() == 1
 
     def _rung(self, pin):
-        if self._busy:
-            self._rang = True
-        elif self._up:
+        # Busy: whoever is at it drains, too. What comes in the moment after its last look waits for receive().
+        if self._up and not self._busy:
             self._drain()
 
     def _drain(self):
         """Fetch frames until none waits, or the ring is full."""
         self._busy = True
-        again = True
-        while again:
-            self._rang = False
-            while self._fetch():
-                pass
-            again = self._rang
+        while self._fetch():
+            pass
         self._busy = False
 
     def _fetch(self):
