@@ -10,6 +10,7 @@ import ast
 import re
 
 import mp
+import mpyfile
 import pytest
 
 SOURCES = sorted((mp.FIRMWARE / "jkdevice" / "can").glob("*.py"))
@@ -21,6 +22,23 @@ def test_on_32_bits(file):
     done = mp.run_wasm(mp.RUNNER, [file.stem])
     print(done.stdout)
     assert done.returncode == 0, done.stdout
+
+
+# What runs with a frame, or every turn
+STEADY = {
+    "receive", "poll", "_decode", "_rung", "_drain", "_fetch", "_store", "_glance", "_quiet", "_take_back", "_transfer",
+    "_exchange", "_skip", "_copy", "_notice",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", SOURCES, ids=lambda f: f.stem)
+def test_the_way_of_a_frame_keeps_its_state_off_the_heap(file, tmp_path):
+    """A locked heap does not show it: a big function then falls back to the C stack."""
+    mp.mpy_cross(file, tmp_path / "x.mpy")
+    functions = mpyfile.functions((tmp_path / "x.mpy").read_bytes())
+    assert [f.name for f in functions if f.on_heap and f.name in STEADY] == []
+    if file.stem in ("mcp2515", "twai", "user_can", "machine_can"):
+        assert "receive" in {f.name for f in functions}
 
 
 def named(tree: ast.AST) -> set[str]:

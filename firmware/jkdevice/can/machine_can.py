@@ -25,15 +25,9 @@ class MachineCan(Receiver):
 
     def receive(self):
         """True: a frame is in the fields, see receiver.py."""
-        if not self._up:
+        if not self._up or not self._fetch():
             return False
         got = self._got
-        try:
-            if self._can.recv(got) is None:
-                return False
-        except OSError:  # it has been deinitialised
-            self._suspect = True
-            return False
         if got[3] & self._kind.RECV_ERR_OVERRUN:
             self.overflows += 1
         self.ident = got[0]
@@ -43,6 +37,13 @@ class MachineCan(Receiver):
         self.length = length if length < 8 else 8
         self.frames += 1
         return True
+
+    def _fetch(self):
+        try:
+            return self._can.recv(self._got) is not None
+        except OSError:  # it has been deinitialised
+            self._suspect = True
+            return False
 
     def _setup(self):
         kind = self._kind

@@ -189,15 +189,18 @@ class Mcp2515(Receiver):
 
     def _transfer(self, out, into):
         """One instruction. False when the SPI failed."""
-        good = True
         self._cs(0)
-        try:
-            self._spi.write_readinto(out, into)
-        except OSError:
-            self._suspect = True
-            good = False
+        good = self._exchange(out, into)
         self._cs(1)
         return good
+
+    def _exchange(self, out, into):
+        try:
+            self._spi.write_readinto(out, into)
+            return True
+        except OSError:
+            self._suspect = True
+            return False
 
     # Setting up and looking after it. May take heap.
 

@@ -42,7 +42,7 @@ def make(board, name, bitrate, listen, machine, everything=False):
     if listen is None:
         listen = kind == "twai"
     if kind == "mcp2515":
-        return _mcp2515(row, label, bitrate, listen, machine, everything)
+        return _on_spi(row, label, bitrate, listen, machine, everything)
     if kind == "machine":
         if not hasattr(machine, "CAN"):
             raise BoardError(label + " needs machine.CAN, which this firmware has not: MicroPython 1.28 or newer.")
@@ -58,7 +58,7 @@ def make(board, name, bitrate, listen, machine, everything=False):
     raise BoardError('Board file: CAN line "' + row[0] + '" has the unknown kind "' + str(kind) + '".')
 
 
-def _mcp2515(row, label, bitrate, listen, machine, everything):
+def _on_spi(row, label, bitrate, listen, machine, everything):
     from jkdevice.can import mcp2515
 
     timing = mcp2515.TIMING.get((row[9], bitrate))

@@ -118,16 +118,13 @@ class Twai(Receiver):
         mem[at[_CMR]] = _CDO
 
     def _copy(self, mem, at):
-        frame = self._frame
-        count = 3
         info = mem[at[_FRAME]] & 0xFF
-        frame[0] = info
-        if info & _FF:
-            count = 5
+        count = 5 if info & _FF else 3
         if not info & _RTR:
             count += info & 15 if info & 15 < 8 else 8
-        for i in range(1, count):
-            frame[i] = mem[at[_FRAME + i]] & 0xFF
+        while count:
+            count -= 1
+            self._frame[count] = mem[at[_FRAME + count]] & 0xFF
 
     def _decode(self, frame):
         info = frame[0]

@@ -29,16 +29,9 @@ class UserCan(Receiver):
 
     def receive(self):
         """True: a frame is in the fields, see receiver.py."""
-        if not self._up:
+        if not self._up or not self._fetch():
             return False
         got = self._got
-        try:
-            if not self._can.any():
-                return False
-            self._can.recv(got, timeout=0)
-        except OSError:
-            self._suspect = True
-            return False
         self.ident = got[0]
         self.extended = got[1]
         self.remote = got[2]
@@ -46,6 +39,16 @@ class UserCan(Receiver):
         self.length = length if length < 8 else 8
         self.frames += 1
         return True
+
+    def _fetch(self):
+        try:
+            if not self._can.any():
+                return False
+            self._can.recv(self._got, timeout=0)
+            return True
+        except OSError:
+            self._suspect = True
+            return False
 
     def _setup(self):
         kind = self._kind
