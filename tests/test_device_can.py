@@ -27,7 +27,7 @@ def test_on_32_bits(file):
 # What runs with a frame, or every turn
 STEADY = {
     "receive", "poll", "_decode", "_rung", "_drain", "_fetch", "_store", "_glance", "_quiet", "_take_back", "_transfer",
-    "_exchange", "_skip", "_copy", "_notice",
+    "_skip", "_copy", "_notice",
 }  # fmt: skip
 
 

@@ -138,10 +138,16 @@ class Mcp2515(Receiver):
             self._drain()
 
     def _drain(self):
-        """Fetch frames until none waits, or the ring is full."""
+        """Fetch frames until none waits, or the ring is full. The only place that catches a failing SPI: a `try`
+        makes a function's state bigger, and with arguments it would come from the heap.
+        """
         self._busy = True
-        while self._fetch():
-            pass
+        try:
+            while self._fetch():
+                pass
+        except OSError:
+            self._cs(1)
+            self._suspect = True
         self._busy = False
 
     def _fetch(self):
@@ -158,16 +164,16 @@ class Mcp2515(Receiver):
 
     def _store(self, instruction):
         head = (self._head + 1) % _SLOTS
-        if head == self._tail or not self._transfer(instruction, self._slots[self._head]):
+        if head == self._tail:
             return False
+        self._transfer(instruction, self._slots[self._head])
         self._head = head
         return True
 
     def _glance(self):
         """RX0IF and RX1IF; errors and lost frames are counted on the way. One READ tells more than READ STATUS."""
         seen = self._seen
-        if not self._transfer(self._ask, seen):
-            return 0
+        self._transfer(self._ask, seen)
         flags = seen[2]
         if flags & _IMPOSSIBLE:
             self._suspect = True  # nobody answers, or not the chip we know
@@ -188,19 +194,10 @@ class Mcp2515(Receiver):
         self._transfer(clear, self._ignored)
 
     def _transfer(self, out, into):
-        """One instruction. False when the SPI failed."""
+        """One instruction."""
         self._cs(0)
-        good = self._exchange(out, into)
+        self._spi.write_readinto(out, into)
         self._cs(1)
-        return good
-
-    def _exchange(self, out, into):
-        try:
-            self._spi.write_readinto(out, into)
-            return True
-        except OSError:
-            self._suspect = True
-            return False
 
     # Setting up and looking after it. May take heap.
 
