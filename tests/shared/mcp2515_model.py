@@ -37,7 +37,7 @@ class Chip:
         self.occasions = 0  # times an overflow flag went from 0 to 1
         self.broken = 0  # frames that were none at our bit rate
         self.off = False  # bus off
-        self._selected = False
+        self.selected = False  # CS is low
         self._count = 0
         self._instruction = 0
         self._address = 0
@@ -62,18 +62,18 @@ class Chip:
     def select(self, level):
         """CS."""
         if level:
-            if self._selected and self.alive:
+            if self.selected and self.alive:
                 self.r[CANINTF] &= 0xFF ^ self._release
                 self._level()
-            self._selected = False
-        elif not self._selected:
-            self._selected = True
+            self.selected = False
+        elif not self.selected:
+            self.selected = True
             self._count = 0
             self._release = 0
 
     def clock(self, byte):
         """One byte each way."""
-        if not self._selected:
+        if not self.selected:
             self.unselected += 1
             return 0xFF
         if not self.alive:

@@ -306,6 +306,20 @@ def test_a_chip_that_was_reset_is_set_up_again():
     assert len(rig.take()) == 1
 
 
+def test_a_chip_that_was_well_for_a_while_is_tried_again_soon():
+    rig = Rig().open()
+    now = 0
+    for _ in range(8):  # resets hours apart: each is the first
+        now += 3600000
+        rig.chip.reset()
+        rig.can.poll(now)
+        assert rig.can.state == receiver.CLOSED
+        rig.can.poll(now + 1600)
+        assert rig.can.state == receiver.ACTIVE
+        rig.can.poll(now + 3000)
+    assert rig.can.restarts == 8
+
+
 def test_no_chip_or_dead_wires_are_said_and_tried_with_growing_pauses():
     for miso in (0xFF, 0x00):
         rig = Rig()
@@ -346,6 +360,7 @@ def test_an_spi_that_fails_is_survived():
     rig = Rig().open()
     rig.spi.error = OSError(110)
     assert not rig.can.receive()
+    assert not rig.chip.selected
     rig.can.poll(10)
     assert rig.can.state == receiver.CLOSED
     assert "cannot be read" in rig.can.why
