@@ -14,7 +14,14 @@ behind it as a comment.
     SERIAL       RS485 lines: (name, uart, tx, rx, de, de_active); bus.port chooses one by its name.
                  de: direction pin, None where the transceiver turns by itself; de_active: its level while
                  sending, 1 or 0. Never the UART of the console. (): only lines on TCP
-    CAN          CAN controllers: (name, "mcp2515", spi, sck, mosi, miso, cs, int, reset, crystal_hz)
+    CAN          CAN controllers: rows that begin with (name, kind, ...); bus.port chooses one by its name
+                 (name, "mcp2515", spi, sck, mosi, miso, cs, int, reset, crystal_hz): MCP2515 on SPI. int, reset:
+                 None where not connected; without int frames are lost (it can keep two). crystal_hz: 8000000,
+                 16000000 or 20000000, as printed on the crystal: a wrong one is a wrong bit rate
+                 (name, "machine", id): machine.CAN(id), whose pins the firmware knows (STM32, MIMXRT, Alif)
+                 (name, "module", tx, rx): the module CAN of a firmware build of one's own (ESP32)
+                 (name, "twai", chip, tx, rx): the ESP32's own controller by its registers; chip: "esp32",
+                 "esp32s3" or "esp32c3". Experimental, never run on hardware: only used if bus.port names it
     POWER        ((pin, level), ...) set first, in this order: supplies, enable and shut-down inputs
     NETWORK      None: the system has one; "wifi"; "lan"
     LAN          arguments of network.LAN as ((name, value), ...)

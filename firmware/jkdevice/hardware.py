@@ -3,6 +3,8 @@
 A board file holds constants only; boards/desktop.py says which.
 """
 
+import sys
+
 
 class BoardError(Exception):
     """Board and configuration do not fit: a sentence for people."""
@@ -48,6 +50,20 @@ def serial_row(board, name):
     names = ", ".join(['"' + row[0] + '"' for row in board.SERIAL])
     text = 'bus.port = "' + name + '" is not a line of board ' + board.NAME + ": it has " + names
     raise BoardError(text + '. Or a line on TCP: "tcp://192.168.1.20:8899"')
+
+
+def open_can(board, name, bitrate, listen, everything=False):
+    """The receiver of a CAN line of the board, see jkdevice.can.receiver; arguments as of jkdevice.can.rows.make."""
+    import machine
+
+    from jkdevice import can
+    from jkdevice.can import rows
+
+    receiver = rows.make(board, name, bitrate, listen, machine, everything)
+    # As this module: used once. Its memory is the loop's.
+    del sys.modules["jkdevice.can.rows"]
+    del can.rows
+    return receiver
 
 
 def open_watchdog(board):
