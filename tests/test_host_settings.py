@@ -155,6 +155,9 @@ def test_good_ports_are_accepted() -> None:
     assert "no possible name" in refusal(flags={"mqtt.host": "a..b"})
 
 
+ON_CAN = ("interface", "channel", "bitrate", "listen_only", "probe", "sign")
+
+
 def test_example_holds_every_key_and_is_accepted_line_by_line() -> None:
     text = settings.example()
     assert schema.load(tomllib.loads(text), "host") == schema.load({}, "host")
@@ -175,8 +178,13 @@ def test_example_holds_every_key_and_is_accepted_line_by_line() -> None:
         if table == "pack":
             raw["pack"] = [{"name": "x", **({} if name == "id" else {"address": 1}), name: value}]
             raw["bus"] = [{"port": "a"}, {"port": "b"}]
+            if name in ("rs485", "can"):
+                raw["pack"] = [{"id": "1", "rs485": 1, "can": 0, name: value}]
+                raw["bus"] = [{"port": "a"}, {"kind": "can", "channel": "can0"}]
         elif key == "bus.prefix":
             raw["bus"] = [{"port": "a"}, {"port": "b", name: value}]
+        elif table == "bus" and name in ON_CAN:
+            raw["bus"] = {"kind": "can", "channel": "can0", name: value}
         elif table:
             raw.setdefault(table, {})[name] = value
         else:

@@ -9,16 +9,26 @@ KEYS = (
 )
 
 
-def put_list(message, high: int, low: int) -> None:
-    """Append the JSON list of the keys of all bits set; bits nobody knows appear as bit_<n>."""
+def put_list(message, high: int, low: int, pack=None, more: int = 0) -> None:
+    """Append the JSON list of the keys of all bits set; bits nobody knows appear as bit_<n>.
+
+    more: alarms of more_alarms() of the pack, behind them.
+    """
     message.put_byte(91)
-    more = False
+    _put_keys(message, high, low)
+    if more:
+        pack.put_more_alarms(message, more, high or low)
+    message.put_byte(93)
+
+
+def _put_keys(message, high: int, low: int) -> None:
+    comma = False
     start = 0
     for bit in range(32):
         end = KEYS.find(b",", start)  # -1 behind the last key
         if (high if bit > 15 else low) >> (bit & 15) & 1:
-            message.put(b',"' if more else b'"')
-            more = True
+            message.put(b',"' if comma else b'"')
+            comma = True
             if end < 0:
                 message.put(b"bit_")
                 message.put_fixed(bit, 0)
@@ -26,4 +36,3 @@ def put_list(message, high: int, low: int) -> None:
                 message.put_byte(KEYS[i])
             message.put_byte(34)
         start = end + 1 if end >= 0 else len(KEYS)
-    message.put_byte(93)

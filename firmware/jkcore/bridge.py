@@ -5,13 +5,12 @@ what next_message gives while the session can take it.
 """
 
 from jkcore import texts
+from jkcore.buses import Makers
 from jkcore.clock import since
 from jkcore.fields import table
 from jkcore.log import DEBUG, INFO, say
 from jkcore.message import SIZE, Message
-from jkcore.pack import Pack
 from jkcore.publish import Publisher
-from jkcore.rs485 import Rs485Bus
 from jkcore.shim import const, forget
 
 _SLOW = const(250)  # ms between two looks at what time alone makes due
@@ -35,10 +34,8 @@ class Bridge:
 
             self.desk = Desk(self, config)
         self.publisher = Publisher(self, config, per_second)
-        self._names = {}  # what people call a pack, by its id
-        for entry in config["pack"]:
-            self._names[entry["id"]] = entry["name"]
-        self.buses = [self._make_bus(bus, config) for bus in config["bus"]]
+        self.makers = Makers(self, config)
+        self.buses = [self.makers.bus(bus) for bus in config["bus"]]
         self.uptime_s = 0
         self.mqtt_reconnects = 0
         self.heap_free = None
@@ -73,25 +70,9 @@ class Bridge:
         too_long = message.overflow or len(head) + message.end + _BUS_INFO * len(config["bus"]) > SIZE
         return head, b',"configuration":null}' if too_long else message.taken()
 
-    def _make_bus(self, bus: dict, config: dict):
-        packs = [self._make_pack(bus, address) for address in bus["packs"]]
-        if not bus["scan"]:  # else they exist once they have answered: came_online
-            self.packs.extend(packs)
-        log = self.log
-        if len(config["bus"]) > 1:
-            from jkcore.named import Named
-
-            log = Named(log, label(bus))
-        seed = int(self.instance[-4:], 16)
-        return Rs485Bus(bus, packs, 1000 * config["interval"], log, self.publisher, seed)
-
-    def _make_pack(self, bus: dict, address: int):
-        pack_id = bus["prefix"] + str(address)
-        return Pack(pack_id.encode(), address, self._names.get(pack_id) or "JK pack " + pack_id)
-
     def new_pack(self, bus, address: int):
         """A pack nobody configured was heard."""
-        pack = self._make_pack(bus.config, address)
+        pack = self.makers.pack(bus.config, address)
         bus.add(pack)
         self.packs.append(pack)
         say(self.log, INFO, texts.HEARD, pack.id)
@@ -128,9 +109,24 @@ class Bridge:
         """An earlier run left this pack "online": it exists, and is offline until it answers."""
         for bus in self.buses:
             for pack in bus.packs:
-                if pack not in self.packs and topic == self._base.encode() + b"/" + pack.id + b"/availability":
+                if pack not in self.packs and pack.owner in (None, pack) and topic == self._availability(pack.id):
                     self.packs.append(pack)
                     self.publisher.recall(pack)
+            if bus.config["kind"] == "can" and bus.config["scan"]:
+                self._remember_on(bus, topic)
+
+    def _availability(self, pack_id: bytes) -> bytes:
+        return self._base.encode() + b"/" + pack_id + b"/availability"
+
+    def _remember_on(self, bus, topic: bytes) -> None:
+        """The same on CAN, where no pack exists before it is heard."""
+        for address in range(16):
+            known = self._availability((bus.config["prefix"] + str(address)).encode())
+            if topic == known and bus.find(address) is None:
+                pack = self.makers.pack(bus.config, address)
+                bus.add(pack)
+                self.packs.append(pack)
+                self.publisher.recall(pack)
 
     def connected(self, now: int) -> None:
         """The MQTT session is up and the subscriptions are sent."""
@@ -268,8 +264,3 @@ class Bridge:
                 self.heap_low = heap_free
         self.loop_gap = loop_gap
         self.mqtt_reconnects = mqtt_reconnects
-
-
-def label(bus: dict) -> str:
-    """What people know a bus by: its name, or its port. bus: its configuration."""
-    return bus["name"] or bus["port"]

@@ -8,7 +8,19 @@ must be together is in config_checks.py.
 Tests: tests/shared/test_config.py.
 """
 
-from jkcore.config_texts import HIDDEN, MASK, ConfigError, allowed_text, distance, example, found, shown, split, unknown
+from jkcore.config_texts import (
+    HIDDEN,
+    MASK,
+    ConfigError,
+    allowed_text,
+    distance,
+    example,
+    found,
+    lacking,
+    shown,
+    split,
+    unknown,
+)  # fmt: skip
 from jkcore.shim import forget
 
 __all__ = ("LISTS", "REQUIRED", "TABLES", "ConfigError", "allowed_text", "default_of", "distance", "load",
@@ -28,8 +40,14 @@ unlock|option|off,safe,all|off|safe|hd
 capture|path|0..256||bus.txt|hd
 capture_size|int|1..1000|10|10|h
 capture_files|int|1..100|3|3|h
-bus.kind|option|serial|serial|serial|hd
+bus.kind|option|serial,can|serial|can|hd
 bus.port|text|0..200||/dev/ttyUSB0|hd
+bus.interface|text|0..40||socketcan|h
+bus.channel|text|0..200||can0|h
+bus.bitrate|int|0,250000,500000|0|500000|hd
+bus.listen_only|bool||true|false|hd
+bus.probe|bool||false|true|h
+bus.sign|option|normal,inverted|normal|inverted|hd
 bus.baud|int|9600,19200,38400,57600,115200,230400,460800,921600|115200|115200|hd
 bus.packs|packs|0..15|1-15|1-4,7|hd
 bus.role|option|auto,poll,listen|auto|auto|hd
@@ -51,13 +69,15 @@ discovery.prefix|topic|1..64|homeassistant|homeassistant|hd
 discovery.status|topic|1..128|homeassistant/status|homeassistant/status|hd
 pack.address|int|0..15||1|hd
 pack.id|word|1..18||b2-3|hd
+pack.rs485|int|0..15||1|hd
+pack.can|int|0..15||0|hd
 pack.name|text|1..40||Garage left|hd
 pack.chemistry|option|lfp,li-ion,lto||lfp|hd
 """
 
 TABLES = ("bus", "mqtt", "discovery", "pack")
 LISTS = ("bus", "pack")
-# What an entry of a table cannot do without; every other key has a default.
+# What an entry of a table cannot do without, unless it pairs two; every other key has a default.
 REQUIRED = ("pack.name",)
 
 _WORD = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -73,9 +93,10 @@ def rows():
 def load(raw: dict, home: str) -> dict:
     """The complete configuration for `home` ("host" or "device") out of `raw` as JSON or TOML gave it.
 
-    Every key of the table is present in the result; `bus` and `pack` are lists of dicts, `bus[n]["packs"]` is
-    a list of ints; `bus[n]["scan"]` is True when it was not given, and every bus but the first has a prefix. Every
-    pack has its `id` and its `address` on the bus the id belongs to. A value of None counts as not given.
+    Every key of the table is present in the result, but those of the other kind of bus; `bus` and `pack` are lists of
+    dicts, `bus[n]["packs"]` is a list of ints; `bus[n]["scan"]` is True when it was not given, and every bus but the
+    first has a prefix. Every pack has its `id` and its `address` on the bus the id belongs to; one on two buses has its
+    `pair`, for the others that is None. A value of None counts as not given.
     Raises ConfigError.
     """
     from jkcore import config_checks
@@ -229,9 +250,8 @@ def _table(table, given, home):
                 other = "device" if home[0] == "h" else "host"
                 raise ConfigError(row[0] + " is a key of the " + other + " only: remove it here.", row[0])
             value = _value(row, value, home)
-        elif row[0] in REQUIRED:
-            text = "A [[pack]] entry lacks its " + name + ". Example: " + example(row, home)
-            raise ConfigError(text, row[0])
+        elif row[0] in REQUIRED and given.get("can") is None:
+            lacking(row, home)
         else:
             value = default_of(row)
         out[name] = value

@@ -12,6 +12,7 @@ RESERVED = ("bridge", "bank")
 def check(out, home):
     """All checks. Fills in id and address of the named packs."""
     for n, bus in enumerate(out["bus"]):
+        _check_kind(bus, n, len(out["bus"]) > 1, home)
         _check_bus(bus, n, len(out["bus"]) > 1)
     _check_ids(out["bus"])
     _check_packs(out)
@@ -26,6 +27,40 @@ def _name(n, key, several=True):
 def _key(n, key):
     """The same for ConfigError.key."""
     return "bus[%d].%s" % (n, key) if n else "bus." + key
+
+
+# What only one kind of bus has, and its default
+_ONLY = {
+    "can": (("interface", ""), ("channel", ""), ("bitrate", 0), ("listen_only", True), ("probe", False),
+            ("sign", "normal")),
+    "serial": (("baud", 115200), ("ask_about", False)),
+}  # fmt: skip
+
+
+def _check_kind(bus, n, several, home):
+    """Keys of the other kind of bus are slips, and none of this one. Gives a CAN bus of the host its port."""
+    kind = bus["kind"]
+    other = "serial" if kind == "can" else "can"
+    for key, default in _ONLY[other]:
+        if bus[key] != default:
+            text = '%s is for kind = "%s", but this bus is %s: remove it, or correct kind. Example: kind = "%s"'
+            raise ConfigError(text % (_name(n, key, several), other, kind, other), _key(n, key))
+        del bus[key]
+    if kind != "can":
+        return
+    if bus["role"] == "poll":
+        text = '%s = "poll" is not possible on CAN: the bridge only listens there. Remove it.'
+        raise ConfigError(text % _name(n, "role", several), _key(n, "role"))
+    if home == "device":
+        return
+    if bus["port"]:
+        text = '%s is for kind = "serial": a CAN bus is named by interface and channel. Example: channel = "can0"'
+        raise ConfigError(text % _name(n, "port", several), _key(n, "port"))
+    if not bus["channel"]:
+        text = '%s is missing: the name or number of the adapter. Example: channel = "can0"'
+        raise ConfigError(text % _name(n, "channel", several), _key(n, "channel"))
+    bus["interface"] = bus["interface"] or "socketcan"
+    bus["port"] = bus["interface"] + ":" + bus["channel"]
 
 
 def _check_bus(bus, n, several):
@@ -74,6 +109,10 @@ def _check_packs(out):
     buses = out["bus"]
     seen = []
     for pack in out["pack"]:
+        pack["pair"] = None
+        if pack["rs485"] is not None or pack["can"] is not None:
+            _check_pair(pack, buses, seen)
+            continue
         if pack["id"]:
             n, address = _find(buses, pack["id"])
             key = "pack.id"
@@ -100,6 +139,45 @@ def _check_packs(out):
             text = "Two [[pack]] entries have %s: each pack needs its own. Remove one or correct it."
             raise ConfigError(text % says, key)
         seen.append(pack["id"])
+        seen.append((buses[n]["prefix"], address))
+
+
+def _check_pair(pack, buses, seen):
+    """One battery on two buses. Gives it its pair: prefix and address on RS485, prefix and address on CAN."""
+    example = '. Example: id = "1", rs485 = 1, can = 0'
+    for key, other in (("rs485", "can"), ("can", "rs485")):
+        if pack[key] is None:
+            text = "A [[pack]] entry has %s, but no %s: one battery on two buses needs both%s"
+            raise ConfigError(text % (other, key, example), "pack." + key)
+    if not pack["id"] or pack["address"] is not None:
+        text = "A [[pack]] entry with rs485 and can needs an id, and no address%s"
+        raise ConfigError(text % example, "pack.address" if pack["id"] else "pack.id")
+    if pack["id"] in RESERVED:
+        text = '[[pack]] id = "%s" is reserved for topics of the bridge: choose another one%s'
+        raise ConfigError(text % (pack["id"], example), "pack.id")
+    pair = []
+    for kind, key in (("serial", "rs485"), ("can", "can")):
+        found = [bus for bus in buses if bus["kind"] == kind]
+        if not found:
+            text = "A [[pack]] entry has %s = %d, but no bus has kind = \"%s\": add one, or remove it%s"
+            raise ConfigError(text % (key, pack[key], kind, example), "pack." + key)
+        named = [bus for bus in found if pack["id"] == bus["prefix"] + str(pack[key])]
+        bus = (named or found)[0]
+        if not bus["scan"] and pack[key] not in bus["packs"]:
+            text = "A [[pack]] entry has %s = %d, which is not among the packs of that bus: add it there%s"
+            raise ConfigError(text % (key, pack[key], example), "pack." + key)
+        pair += [bus["prefix"], pack[key]]
+    own = [bus["prefix"] + str(address) for bus in buses for address in range(16)]
+    if pack["id"] in own and pack["id"] not in (pair[0] + str(pair[1]), pair[2] + str(pair[3])):
+        text = '[[pack]] id = "%s" is that of another battery: take the id of this one, or a word of your own%s'
+        raise ConfigError(text % (pack["id"], example), "pack.id")
+    parts = [pack["id"], (pair[0], pair[1]), (pair[2], pair[3])]
+    if [part for part in parts if part in seen]:
+        text = 'Two [[pack]] entries are for the same battery as id = "%s": remove one or correct it.'
+        raise ConfigError(text % pack["id"], "pack.id")
+    seen.extend(parts)
+    pack["address"] = pack["rs485"]
+    pack["pair"] = pair
 
 
 def _find(buses, pack_id):

@@ -51,6 +51,11 @@ def example(row, home):
     return '"' + name + '": ' + value if home == "device" else name + " = " + value
 
 
+def lacking(row, home):
+    """Raise the sentence for a key that an entry cannot do without."""
+    raise ConfigError("A [[pack]] entry lacks its %s. Example: %s" % (split(row[0])[1], example(row, home)), row[0])
+
+
 def found(value):
     """A value that was found, for a sentence."""
     if isinstance(value, str):

@@ -145,7 +145,9 @@ class Desk:
             if pack in bus.packs:
                 self._waiting.pop(i)
                 reason = None
-                if not pack.address:
+                if bus.poller is None:
+                    reason = CommandError(texts.ON_CAN)
+                elif not pack.address:
                     reason = CommandError(texts.MASTER)
                 elif pack.notes[pk.CONFLICT] >= 0:
                     reason = CommandError(texts.CONFLICT, pack.address)

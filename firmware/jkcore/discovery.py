@@ -48,9 +48,12 @@ class Discovery:
         """Write the first message at or behind a step; returns the step behind it, 0 when nothing is left."""
         extras = words.BRIDGE_EXTRAS if pack is None else words.PACK_EXTRAS
         count = extras.count("\n")
-        if step < count:
-            self._put_extra(message, pack, words.extra(extras, step))
-            return step + 1
+        while step < count:
+            step += 1
+            extra = words.extra(extras, step - 1)
+            if pack is None or pack.asks or not extra[1].startswith("link_"):
+                self._put_extra(message, pack, extra)
+                return step
         if pack is not None:
             for r in range(step - count, table.rows()):
                 if self._put_row(message, pack, r, clear):
@@ -65,7 +68,7 @@ class Discovery:
             return False
         component = "binary_sensor" if row.show == codes.SWITCH else "sensor"
         name = table.name(r)
-        if not pack.present(r):
+        if not pack.has(r):
             # Removed only when what decides about it is known: the frame itself, and the firmware.
             gone = clear and pack.holds(row.frame_type) and pack.holds(3) and row.when
             if gone:

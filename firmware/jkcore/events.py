@@ -17,25 +17,31 @@ RAISED = 4
 SETTING = 8
 
 
-def note_alarms(log, pack, low: int, high: int) -> int:
-    """The alarm word is not the one last seen; the first of a run is only logged. Returns the events to send."""
+def note_alarms(log, pack, low: int, high: int, more: int) -> int:
+    """The alarm word, or what stands beside it, is not the one last seen; the first of a run is only logged.
+
+    Returns the events to send.
+    """
     notes = pack.notes
     first = notes[pk.ALARMS_SEEN] < 0
     if not first:
-        for i, word in ((0, low), (1, high)):
+        for i, word in enumerate((low, high, more)):
             seen = notes[pk.ALARMS_SEEN + i]
             notes[pk.RAISED_ALARMS + i] |= word & ~seen
             notes[pk.CLEARED_ALARMS + i] |= seen & ~word
     notes[pk.ALARMS_SEEN] = low
     notes[pk.ALARMS_SEEN + 1] = high
+    notes[pk.ALARMS_SEEN + 2] = more
     words = alarm_words(high, low)
+    if more:
+        words = ", ".join(([words] if words else []) + pack.more_words(more))
     if first:
         if words:
             say(log, WARNING, texts.HAS_ALARMS, pack.id, words)
         return NOTHING
     say(log, WARNING, texts.ALARMS_NOW, pack.id, words or "none")
-    raised = notes[pk.RAISED_ALARMS] or notes[pk.RAISED_ALARMS + 1]
-    cleared = notes[pk.CLEARED_ALARMS] or notes[pk.CLEARED_ALARMS + 1]
+    raised = any(notes[pk.RAISED_ALARMS : pk.RAISED_ALARMS + 3])
+    cleared = any(notes[pk.CLEARED_ALARMS : pk.CLEARED_ALARMS + 3])
     return (RAISED if raised else NOTHING) | (CLEARED if cleared else NOTHING)
 
 
@@ -105,8 +111,8 @@ def put_event(message, pack, event: int) -> bool:
     message.string(b"event_type", b"alarm_raised" if event == RAISED else b"alarm_cleared")
     message.key(b"alarms")
     at = pk.RAISED_ALARMS if event == RAISED else pk.CLEARED_ALARMS
-    alarms.put_list(message, pack.notes[at + 1], pack.notes[at])
-    pack.notes[at] = pack.notes[at + 1] = 0
+    alarms.put_list(message, pack.notes[at + 1], pack.notes[at], pack, pack.notes[at + 2])
+    pack.notes[at] = pack.notes[at + 1] = pack.notes[at + 2] = 0
     message.close()
     return True
 

@@ -10,6 +10,7 @@ from jkcore.fields import codes, table
 from jkcore.shim import const
 
 _LENGTH = const(300)
+_UNANNOUNCED = const(30000)  # a pack without an about frame is announced after this
 _ABSENT = const(-2000)  # raw value of a temperature input without a sensor (protocol/rs485.md section 5)
 
 # Counters of a pack, index into Pack.counts; names as in the link JSON
@@ -48,12 +49,12 @@ LIVE_ASKED = const(12)  # time of the last live request (listening: live frame),
 CONFLICT = const(13)  # time of the last proof that two packs share this address, -1: none
 FIRST_LIVE = const(14)  # time of the first good live frame since it was offline
 LINK_AT = const(15)  # when the next link message is due
-ALARMS_SEEN = const(16)  # halves of the alarm word last seen, low first, -1: none yet
-RAISED_ALARMS = const(18)  # halves of the alarms raised since the last event
-CLEARED_ALARMS = const(20)
-FLAT_ROW = const(22)  # next row to be sent as a topic of its own
-ABOUT_FAILS = const(23)  # questions for its about frame in a master's gaps without an answer
-_NOTES = const(24)
+ALARMS_SEEN = const(16)  # halves of the alarm word last seen, low first, then more_alarms(); -1: none yet
+RAISED_ALARMS = const(19)  # the same three of the alarms raised since the last event
+CLEARED_ALARMS = const(22)
+FLAT_ROW = const(25)  # next row to be sent as a topic of its own
+ABOUT_FAILS = const(26)  # questions for its about frame in a master's gaps without an answer
+_NOTES = const(27)
 
 WAITING = const(0)  # what agreed() answers
 SAME = const(1)
@@ -121,12 +122,17 @@ def power_mw(voltage: int, current: int) -> int:
 class Pack:
     """One pack on one bus."""
 
-    def __init__(self, pack_id: bytes, address: int, name: str):
-        """pack_id: part of topics and unique ids; address: its DIP address; name: what people call it."""
+    asks = True  # it is asked over the bus, and the link message counts that
+    owner = None  # the pair it is a half of, see pairing.py
+
+    def __init__(self, pack_id: bytes, address: int, name: str, frames: bool = True):
+        """pack_id: part of topics and unique ids; address: its DIP address; name: what people call it; frames: it has
+        RS485 frames."""
         self.id = pack_id
         self.address = address
         self.name = name
-        self._raw = (None, bytearray(_LENGTH), bytearray(_LENGTH), bytearray(_LENGTH))  # by frame type
+        # By frame type
+        self._raw = (None, bytearray(_LENGTH), bytearray(_LENGTH), bytearray(_LENGTH)) if frames else None
         self._held = 0  # bit per frame type whose _raw is good
         self.firmware = 0  # software version, major * 100 + minor; 0 until an about frame came
         self.counts = array("i", [0] * _COUNTS)
@@ -190,6 +196,10 @@ class Pack:
                 return False
         return True
 
+    def introduced(self, waited: int) -> bool:
+        """True when it can be announced, `waited` ms after its first values: its about frame is there, or late."""
+        return self.holds(_ABOUT) or waited >= _UNANNOUNCED
+
     def signature(self) -> int:
         """A number that changes when the set of its fields or the version of its firmware changes."""
         value = self.firmware << 3 | self._held >> 1
@@ -201,6 +211,10 @@ class Pack:
     def cells(self) -> int:
         """Number of cells the pack reports."""
         return popcount32(self._raw[_LIVE], _MASK)
+
+    def has(self, r: int) -> bool:
+        """True when this pack has field `r` at all, to be announced."""
+        return self.present(r)
 
     def present(self, r: int) -> bool:
         """True when this pack has field `r` now: its frame is there, the cell exists, the sensor is fitted, and the
@@ -220,6 +234,8 @@ class Pack:
         if when == codes.HAS_CELLS:
             return self.cells() > 0
         if when < codes.FIRMWARE:
+            if when >= codes.ON_CAN:
+                return False
             return bool(raw[_SENSORS] >> (when - codes.SENSOR_MOS) & 1) and s16(raw, row.offset) != _ABSENT
         return self.firmware >= table.FIRMWARES[when - codes.FIRMWARE]
 
@@ -258,6 +274,14 @@ class Pack:
         """Upper or lower 16 bits of MASK32 field `r`."""
         row = table.at(r)
         return u16(self._raw[row.frame_type], row.offset + (2 if high else 0))
+
+    def more_alarms(self) -> int:
+        """Alarms the alarm word has no bit for; only CAN has such."""
+        return 0
+
+    def put_counts(self, message) -> None:
+        """Append the counters for the link message."""
+        message.numbers(COUNT_NAMES, self.counts)
 
     def _counted(self, value):
         if value is None:

@@ -28,11 +28,21 @@ def put_values(message, pack, frame_type: int, decoding: bool) -> None:
         put_value(message, pack, r, decoding)
         if row.show == codes.ALARMS:
             message.put(b',"alarm_list":')
-            alarms.put_list(message, pack.half(r, True), pack.half(r, False))
+            alarms.put_list(message, pack.half(r, True), pack.half(r, False), pack, pack.more_alarms())
+    if frame_type == 2 and not decoding and table.last(0):
+        put_values(message, pack, 0, False)
 
 
 def next_row(pack, frame_type: int, r: int) -> int:
-    """The first published row from `r` (0: the first of the frame type) that is present; -1: none is left."""
+    """The first published row from `r` (0: the first of the frame type) that is present; -1: none is left.
+
+    Behind the live values come those only CAN has.
+    """
+    found = _next_in(pack, frame_type, r)
+    return _next_in(pack, 0, r) if found < 0 and frame_type == 2 else found
+
+
+def _next_in(pack, frame_type: int, r: int) -> int:
     if r < table.first(frame_type):
         r = table.first(frame_type)
     while r < table.last(frame_type):

@@ -37,7 +37,6 @@ _REPEAT = const(1000)
 _FRESH = const(2000)  # a live reading this much older than the interval is not sent again
 _LINK_EVERY = const(10000)
 _HEALTH_EVERY = const(10000)
-_UNANNOUNCED = const(30000)  # a pack without an about frame is announced after this
 
 _ALARMS = table.find("alarms", 2)
 
@@ -127,10 +126,12 @@ class Publisher(Outbox):
             self.bridge.came_online(pack)
         low = pack.half(_ALARMS, False)
         high = pack.half(_ALARMS, True)
-        if pack.notes[pk.ALARMS_SEEN] != low or pack.notes[pk.ALARMS_SEEN + 1] != high:
+        more = pack.more_alarms()
+        seen = pack.notes
+        if seen[pk.ALARMS_SEEN] != low or seen[pk.ALARMS_SEEN + 1] != high or seen[pk.ALARMS_SEEN + 2] != more:
             from jkcore import events
 
-            pack.pending |= events.note_alarms(self.bridge.log, pack, low, high)
+            pack.pending |= events.note_alarms(self.bridge.log, pack, low, high, more)
             forget("events")
 
     def rare(self, pack, frame_type: int) -> None:
@@ -181,8 +182,8 @@ class Publisher(Outbox):
             if reached(now, pack.notes[pk.LINK_AT]):
                 pack.notes[pk.LINK_AT] = after(now, _LINK_EVERY)
                 pack.pending |= LINK
-            # Announced when its about frame is there, or 30 s after its first values; again when it changes.
-            if pack.online and (pack.holds(3) or since(now, pack.notes[pk.FIRST_LIVE]) >= _UNANNOUNCED):
+            # Announced when what it has is known, and again when that changes.
+            if pack.online and pack.introduced(since(now, pack.notes[pk.FIRST_LIVE])):
                 signature = pack.signature()
                 if signature != pack.announced:
                     pack.announced = signature

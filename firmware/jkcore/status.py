@@ -1,7 +1,6 @@
 """The bridge about itself and its links, as JSON: bridge/info, bridge/health, <pack>/link."""
 
 from jkcore import framer as fr
-from jkcore import pack as pk
 from jkcore.clock import since
 from jkcore.shim import const
 
@@ -61,6 +60,10 @@ def _put_bus(message, bus, named: bool) -> None:
         message.string(b"reason", bus.reason[:_REASON])
     elif bus.evidence.verdict:
         message.string(b"verdict", bus.evidence.verdict)
+    if bus.poller is None:  # CAN
+        bus.put(message)
+        message.close()
+        return
     message.numbers(b"openings bytes_in frames bytes_dropped", (bus.openings, bus.bytes_in, bus.frames, bus.garbage))
     message.key(b"rejected")
     message.open()
@@ -82,5 +85,5 @@ def put_link(message, pack, now: int) -> None:
     else:
         message.put(b"null")
     message.numbers(b"turn", (pack.turn or None,))
-    message.numbers(pk.COUNT_NAMES, pack.counts)
+    pack.put_counts(message)
     message.close()

@@ -37,6 +37,13 @@ GATEWAY_MODBUS = const(30)  # port
 GATEWAY_HANGS_UP = const(31)  # port
 GATEWAY_SHARED = const(32)  # port
 GATEWAY_LOSSY = const(33)  # port, damaged answers, answers
+CAN_ADDRESS = const(34)  # address
+CAN_CONFLICT = const(35)  # address
+CAN_ORDERS = const(36)
+CAN_STARVED = const(37)  # pack id
+CAN_DISAGREES = const(38)  # pack id, field, RS485, CAN
+CAN_ALONE = const(39)  # pack id
+CAN_TOO = const(40)  # pack id
 
 _LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
 _FOREIGN = (
@@ -88,6 +95,18 @@ _SENTENCES = (
     "connected to the gateway. Only one may ask the packs: end the other one",
     "%s: %d of the last %d answers came damaged or cut short: the gateway or its network loses bytes. Check its baud "
     "rate (115200), its WiFi signal, that it packs at least 310 bytes, and the RS485 wiring",
+    "a battery with CAN address %d is heard: behind 11 the identifiers of different messages run into each other. "
+    "Give each battery an address from 0 to 11",
+    "two batteries send with CAN address %d: their values jump back and forth. Give each one an address of its own "
+    "(DIP switches, or device address in the app). Until then nothing of this address is published",
+    "another device controls a battery on this bus: frames with identifier 0x18F0F428 switch charging, discharging or "
+    "balancing. This bridge never sends any",
+    "pack %s: messages with cell voltages come, but some of them are always lost, so no cell is shown. The controller "
+    "or adapter is too slow for this bus, or another program takes its time",
+    "pack %s: RS485 and CAN have contradicted each other for a minute (%s: %s and %s). Are rs485 and can of this "
+    "[[pack]] the same battery? Values of RS485 are published",
+    "pack %s: nothing good comes over RS485, its values are those of CAN",
+    "pack %s: values come over RS485 again",
 )
 
 # Why bytes were rejected, by framer.reason

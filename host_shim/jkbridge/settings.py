@@ -197,15 +197,19 @@ def _put(raw: dict[str, Any], key: str, value: Any) -> None:
 
 def _check_host(config: dict[str, Any]) -> None:
     """What only a machine with files and names can check."""
+    from jkbridge.can_interfaces import check_can
     from jkbridge.ports import check_port  # here: pyserial is not needed for `config example`
 
     for n, bus in enumerate(config["bus"]):
         try:
-            check_port(bus["port"])
+            if bus["kind"] == "can":
+                check_can(bus["interface"], bus["channel"], bus["bitrate"])
+            else:
+                check_port(bus["port"])
         except ConfigError as e:
             if not n:
                 raise
-            raise ConfigError(f"Bus {n + 1}: {e}", f"bus[{n}].port") from None
+            raise ConfigError(f"Bus {n + 1}: {e}", e.key.replace("bus.", f"bus[{n}].")) from None
     mqtt = config["mqtt"]
     try:
         mqtt["host"].encode("idna")
@@ -276,7 +280,8 @@ def show(settings: Settings) -> str:
         out += [
             "",
             "[[pack]]",
-            f"address = {pack['address']}" if first else f"id = {_toml(pack['id'])}",
+            f"address = {pack['address']}" if first and not pack["pair"] else f"id = {_toml(pack['id'])}",
+            *([f"rs485 = {pack['rs485']}", f"can = {pack['can']}"] if pack["pair"] else []),
             f"name = {_toml(pack['name'])}",
         ]
     return "\n".join(out) + "\n"
@@ -285,7 +290,9 @@ def show(settings: Settings) -> str:
 def _shown(settings: Settings, table: str, keys: list[str], entry: Mapping[str, Any]) -> list[str]:
     """The lines of one table, each with its source."""
     place = f"{table}." if table else ""
-    return [f"{key} = {_toml(entry[key])}  # {settings.sources.get(place + key, 'default')}" for key in keys]
+    return [
+        f"{key} = {_toml(entry[key])}  # {settings.sources.get(place + key, 'default')}" for key in keys if key in entry
+    ]
 
 
 def _toml(value: Any) -> str:

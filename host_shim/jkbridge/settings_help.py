@@ -21,6 +21,15 @@ HELP = {
         "Serial device (best a path below /dev/serial/by-id), or a gateway in transparent TCP mode: "
         "tcp://192.168.1.20:8899; also socket:// and rfc2217://. Absent: two simulated packs, if it is the only bus."
     ),
+    "bus.interface": "CAN: the kind of adapter, as python-can names it (slcan, gs_usb, ...), or file for a log that is "
+    "played. Absent: socketcan.",
+    "bus.channel": "CAN: the name or number of the adapter, such as can0, /dev/ttyACM0 or 0; the path of a log.",
+    "bus.bitrate": "CAN: bit/s, 250000 for the app's option 000, 500000 for 006. 0: found by listening, where the "
+    "adapter can do that; SocketCAN and the like have theirs from the system.",
+    "bus.listen_only": "CAN: do not even acknowledge frames, where the adapter can be told so. false where the bridge "
+    "is the only other node on the bus: a battery needs one that acknowledges.",
+    "bus.probe": "CAN: where the bit rate is looked for, also try those that disturb the bus when they are wrong.",
+    "bus.sign": "CAN: normal, plus is charging; inverted for a battery that counts discharging as positive.",
     "bus.baud": "Speed of the line; JK packs speak 115200.",
     "bus.packs": "Modbus addresses of the packs as set by their DIP switches. Absent: all of 1 to 15 are asked, those "
     "that answer are shown. 0 is the bus master: it can only be listened to.",
@@ -45,6 +54,8 @@ HELP = {
     "discovery.status": "Topic of Home Assistant's birth message.",
     "pack.address": "Modbus address of a pack of the first bus that gets a name.",
     "pack.id": "Instead of the address, for a pack of any bus: the bus's prefix and the address.",
+    "pack.rs485": "One battery on two buses, with id and can: its address on RS485.",
+    "pack.can": "Its address on CAN, which need not be the same.",
     "pack.chemistry": "Kind of its cells; without it no cell voltage can be changed.",
     "pack.name": "Its name, for people only: topics and ids do not change.",
 }

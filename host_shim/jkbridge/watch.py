@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jkcore.bridge import label
+from jkcore.buses import label
 
 _RECENT = 6
 _BRIEF = (("pack_voltage", "V", 2), ("current", "A", 2), ("soc", "%", 0))

@@ -2,6 +2,9 @@
 
 from jkcore import config, log
 
+ON_CAN = ("bus.interface", "bus.channel", "bus.bitrate", "bus.listen_only", "bus.probe", "bus.sign")
+CAN = {"kind": "can"}
+
 
 def refused(raw, *words, home="host"):
     """The sentence raised for raw, which must contain all words."""
@@ -35,7 +38,7 @@ def test_empty_configuration_is_complete_on_the_host():
             assert table in out
         elif table != "pack":
             where = out[table][0] if table == "bus" else out[table]
-            assert name in where, row[0]
+            assert (name in where) == (row[0] not in ON_CAN), row[0]
 
 
 def test_every_default_and_example_is_itself_allowed():
@@ -53,7 +56,7 @@ def test_every_default_and_example_is_itself_allowed():
         }
         if not dot:
             raw[table] = value
-        elif table == "pack":
+        elif table == "pack" and name not in ("rs485", "can"):
             raw["pack"] = [{"address": 3, "name": "three"}]
             raw["pack"][0][name] = value
             if name == "id":
@@ -61,11 +64,29 @@ def test_every_default_and_example_is_itself_allowed():
                 raw["bus"] = TWO
         elif row[0] == "bus.prefix":
             raw["bus"] = [{"port": "a"}, {"port": "b", name: value}]
+        elif row[0] in ON_CAN or row[0] == "bus.kind":
+            raw["bus"] = dict(CAN)
+            raw["bus"][name] = value
+        elif name in ("rs485", "can"):
+            raw["pack"] = [{"id": "1", "rs485": 1, "can": 0}]
+            raw["pack"][0][name] = value
+            raw["bus"] = [{"port": "a"}, dict(CAN)]
         else:
             raw.setdefault(table, {})[name] = value
         for home in ("host", "device"):
             if home[0] in row[5]:
-                assert config.load(raw, home)
+                assert config.load(at_home(raw, home), home)
+
+
+def at_home(raw, home):
+    """A CAN bus has a channel on the host, a port on the device."""
+    out = {key: raw[key] for key in raw}
+    buses = raw["bus"] if isinstance(raw["bus"], list) else [raw["bus"]]
+    out["bus"] = [dict(bus) for bus in buses]
+    for bus in out["bus"]:
+        if bus.get("kind") == "can":
+            bus.update({"channel": "can0"} if home == "host" else {"port": "can"})
+    return out
 
 
 def test_given_values_survive_and_the_input_is_left_alone():
@@ -138,7 +159,8 @@ def test_unknown_keys_name_the_nearest_known_one():
     refused({"mqqt": {}}, "Unknown key mqqt.", "Did you mean mqtt?")
     refused({"mqtt": {"Host": "x"}}, "Did you mean mqtt.host?")
     refused({"packs": [1]}, "Did you mean bus.packs?")
-    known = "Known in [bus]: kind, port, baud, packs, role, ask_about, name, prefix."
+    known = "Known in [bus]: kind, port, interface, channel, bitrate, listen_only, probe, sign, baud, packs, role, "
+    known += "ask_about, name, prefix."
     refused({"bus": {"zebra": 1}}, "Unknown key bus.zebra.", known)
     assert "Did you mean" not in str(refused({"bus": {"zebra": 1}}))
     refused({"bus": {"prot": 1}}, '"port": "/dev/ttyUSB0"', home="device")
@@ -167,7 +189,7 @@ def test_wrong_types_and_ranges_say_key_finding_limits_and_example():
         ({"flat": "yes"}, ('flat = "yes"', "true and false")),
         ({"flat": 1}, ("flat = 1", "true and false")),
         ({"bus": {"baud": 115800}}, ("bus.baud = 115800", "115200")),
-        ({"bus": {"kind": "can"}}, ('bus.kind = "can"', "serial")),
+        ({"bus": {"kind": "usb"}}, ('bus.kind = "usb"', "serial, can")),
         ({"bus": {"port": 5}}, ("bus.port = 5", "text in quotes")),
         ({"bus": {"port": "a\nb"}}, ("bus.port",)),
         ({"bus": 3}, ("bus must be a table", "3")),
@@ -318,3 +340,56 @@ def test_log_levels_in_words_and_numbers():
     except ValueError:
         return
     raise AssertionError("loud is no level")
+
+
+# CAN
+
+
+def test_a_can_bus_has_its_own_keys_and_no_others():
+    out = config.load({"bus": {"kind": "can", "channel": "can0"}}, "host")["bus"][0]
+    assert (out["interface"], out["port"], out["bitrate"]) == ("socketcan", "socketcan:can0", 0)
+    assert (out["listen_only"], out["probe"], out["sign"], out["scan"]) == (True, False, "normal", True)
+    assert "baud" not in out and "ask_about" not in out
+    out = config.load({"bus": {"kind": "can", "port": "can", "bitrate": 500000}, "mqtt": {"host": "b"}}, "device")
+    assert out["bus"][0]["port"] == "can"
+
+
+def test_what_is_for_the_other_kind_of_bus_is_refused():
+    refused({"bus": {"kind": "can"}}, "bus.channel is missing", 'channel = "can0"')
+    refused({"bus": {"kind": "can", "channel": "can0", "baud": 9600}}, "bus.baud", 'kind = "serial"')
+    refused({"bus": {"kind": "can", "channel": "can0", "port": "/dev/a"}}, "bus.port", "interface and channel")
+    refused({"bus": {"kind": "can", "channel": "can0", "role": "poll"}}, 'bus.role = "poll"', "only listens")
+    refused({"bus": {"port": "/dev/a", "bitrate": 500000}}, "bus.bitrate", 'kind = "can"')
+    refused({"bus": {"kind": "can", "channel": "can0", "bitrate": 125000}}, "bus.bitrate = 125000", "250000, 500000")
+    two = [{"kind": "can", "channel": "can0"}, {"kind": "can", "channel": "can0"}]
+    refused({"bus": two}, "Bus 1 and bus 2 both have", "socketcan:can0")
+
+
+def paired(**pack):
+    raw = {"bus": [{"port": "/dev/a"}, {"kind": "can", "channel": "can0"}], "pack": [pack]}
+    return raw
+
+
+def test_one_battery_on_two_buses():
+    out = config.load(paired(id="1", rs485=1, can=0), "host")["pack"][0]
+    assert (out["id"], out["address"], out["pair"]) == ("1", 1, ["", 1, "b2-", 0])
+    assert config.load(paired(id="garage", rs485=3, can=4, name="Garage"), "host")["pack"][0]["pair"][1] == 3
+    raw = paired(id="b3-2", rs485=1, can=2)
+    raw["bus"].append({"kind": "can", "channel": "can1"})
+    assert config.load(raw, "host")["pack"][0]["pair"] == ["", 1, "b3-", 2]
+    assert config.load(paired(address=2, name="x"), "host")["pack"][0]["pair"] is None
+
+
+def test_pairs_that_cannot_be():
+    refused(paired(id="1", rs485=1), "rs485, but no can", "id = \"1\", rs485 = 1, can = 0")
+    refused(paired(id="1", can=1, name="x"), "can, but no rs485")
+    refused(paired(rs485=1, can=1), "needs an id")
+    refused(paired(id="bridge", rs485=1, can=1), "reserved")
+    refused(paired(id="2", rs485=1, can=0), "that of another battery")
+    refused({"bus": {"port": "a"}, "pack": [{"id": "1", "rs485": 1, "can": 0}]}, 'no bus has kind = "can"')
+    raw = paired(id="1", rs485=1, can=0)
+    raw["bus"][0]["packs"] = "2-3"
+    refused(raw, "rs485 = 1, which is not among the packs")
+    raw = paired(id="1", rs485=1, can=0)
+    raw["pack"].append({"id": "two", "rs485": 1, "can": 3})
+    refused(raw, "for the same battery")

@@ -17,6 +17,16 @@ POWER = const(10)  # formulas over other rows, see pack.py
 CELL_COUNT = const(11)
 CELL_MAX = const(12)
 CELL_MIN = const(13)
+# On CAN only (protocol/can.md section 4). A bit there is counted from the first of the eight bytes.
+U16_BE = const(14)
+BITS2 = const(15)
+CURRENT = const(16)  # plus is charging, or discharging, as the configuration says
+CYCLED = const(17)  # 16 bits of a longer count
+IS_ZERO = const(18)
+DEGREES = const(19)  # one byte, 0x00 and 0xFF: no sensor
+CELL16 = const(20)
+CELL_MEAN = const(21)
+CELL_DELTA = const(22)
 
 # Show: how a value is told in JSON
 NUMBER = const(0)
@@ -25,6 +35,7 @@ ALARMS = const(2)  # the number, and the list of short keys
 BALANCE = const(3)  # an option text, see table.OPTIONS
 PHASE = const(4)
 TRIGGER = const(5)  # what makes the buzzer or a dry contact go off
+LEVEL = const(6)  # of an alarm on CAN
 
 # Who sees a row
 ALL = const(0)
@@ -42,6 +53,8 @@ SENSOR_4 = const(6)
 SENSOR_5 = const(7)
 NOT_EMPTY = const(8)  # a text that may be blank
 HAS_CELLS = const(9)  # stands in every frame, but means nothing on a pack without cells (as what FIRMWARE says)
+ON_CAN = const(10)  # no RS485 frame has it
+ON_CAN_V1 = const(11)  # only the older CAN protocol has it (protocol/can.md section 5)
 FIRMWARE = const(16)
 FW_15_00 = const(16)
 FW_15_30 = const(17)
@@ -90,3 +103,18 @@ CELL_VOLTAGE = const(1)  # within what the chemistry allows; a large step needs 
 CURRENT_LIMIT = const(2)  # lowering is safe; raising ends at the rating of the model
 BALANCE_LIMIT = const(3)  # within the balance current of the model
 ON_IS_SAFE = const(4)  # switching on is safe, off is not
+
+# Messages on CAN (protocol/can.md section 2), by their names there
+BATT_ST1 = const(0)
+CELL_VOLT = const(1)
+CELL_TEMP = const(2)
+ALM_INFO = const(3)
+BATT_ST2 = const(4)
+ALL_TEMP = const(5)
+BMSERR_INFO = const(6)
+BMS_INFO = const(7)
+SWITCHES = const(8)  # BMSSwSta
+CHARGER = const(9)  # BMSChg_INFO
+CELLS = const(10)  # CELLVOL, and six more up to 16
+CONTROL = const(17)  # Ctrl_INFO: from another device to the battery
+UNDOCUMENTED = const(18)  # 0x01F21400

@@ -1,8 +1,9 @@
 """The packed field table: the one place that knows a field's name, where it stands, its unit, and how it is shown.
 
-Rows are written, one call each, in live.py, settings.py and about.py; writer.py packs them into the few columns below,
-because objects per row would cost a microcontroller 64 kB. A row is known by its number. `at(r)` tells all about row
-`r`; values come from a Pack's `present(r)` and `scaled(r)`. codes.py says what the numbers mean.
+Rows are written, one call each, in live.py, settings.py and about.py (and can.py, where a bus is CAN); writer.py packs
+them into the few columns below, because objects per row would cost a microcontroller 64 kB. A row is known by its
+number. `at(r)` tells all about row `r`; values come from a Pack's `present(r)` and `scaled(r)`. codes.py says what the
+numbers mean.
 """
 
 from array import array
@@ -29,9 +30,9 @@ NAMES = bytearray()
 # the distance between two of them, the number of the first, and its offset.
 FORMS = bytearray()
 FORM = const(11)
-# First row of each frame type, and one past its last.
-FIRST = bytearray(4)
-LAST = bytearray(4)
+# First row of each frame type, and one past its last; frame type 0: live values that only CAN has, see jkcore/can.py.
+FIRST = array("H", [0, 0, 0, 0])
+LAST = array("H", [0, 0, 0, 0])
 
 
 class Row:

@@ -1,12 +1,14 @@
 """Writes rows into the table; used by live.py, settings.py and about.py while they are imported, then forgotten.
 
 What a command may do to a row stands in the same call, and is kept only by a bridge that lets settings be changed:
-jkcore/writes/limits.py runs the calls once more for it (collect).
+jkcore/writes/limits.py runs the calls once more for it (collect). Likewise with its place on CAN, for jkcore/can.py
+(sources).
 """
 
 from jkcore.fields import codes, table
 
-_writing = [0, None, 0]  # frame type whose rows are being added; who collects limits; number of the next row
+# Frame type whose rows are being added; who collects limits; number of the next row; who collects places on CAN
+_writing = [0, None, 0, None]
 
 
 def collect(add) -> None:
@@ -15,10 +17,20 @@ def collect(add) -> None:
     _writing[1] = add
 
 
+def sources(add) -> None:
+    """From now on rows are not added but counted, except those only CAN has; add(row number, how many, place) is called
+    for those with a place on CAN."""
+    _writing[3] = add
+
+
+def _adding() -> bool:
+    return not _writing[1] and (not _writing[3] or not _writing[0])
+
+
 def block(frame_type: int) -> None:
-    """The rows that follow stand in frames of this type."""
+    """The rows that follow stand in frames of this type; 0: live values that only CAN has."""
     _writing[0] = frame_type
-    if _writing[1]:
+    if not _adding():
         _writing[2] = table.FIRST[frame_type]
     else:
         table.FIRST[frame_type] = len(table.OFFSETS)
@@ -45,6 +57,7 @@ def row(
     below=b"",
     at_most=b"",
     by=b"",
+    can=None,
 ):
     """Add a field to the table.
 
@@ -59,15 +72,20 @@ def row(
     low, high, step   its range and grid; what packs really hold lies inside
     bound     what else limits it
     below     the field it must stay below; at_most: it may also be equal. by: a trigger, see writes/rules.py
+
+    can       its place on CAN: message, bit, kind, and if need be factor and summand: (raw + summand) * factor is the
+              number in the unit of the field
     """
-    if _writing[1]:
-        if tier:
+    if _writing[3] and can:
+        _writing[3](_writing[2] if _writing[0] else len(table.OFFSETS), count, can)
+    if not _adding():
+        if _writing[1] and tier:
             _writing[1](_writing[2], _writing[0], tier, low, high, step, bound, below, at_most, by)
         _writing[2] += count
         return
     base = offset if count > 1 else 0
     first = number if count > 1 else 0
-    form = _form(bytes((kind, decimals, unit, show, ha, who, when, _writing[0], stride, first, base)))
+    form = _form(bytes((kind, decimals, unit, show, ha, who, when, _writing[0] or 2, stride, first, base)))
     start = len(table.NAMES)
     table.NAMES.extend(name)
     table.NAMES[-1] |= 128

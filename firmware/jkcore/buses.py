@@ -1,0 +1,88 @@
+"""Makes the buses of a bridge and the packs on them, as the configuration says. At the start, and for a pack that is
+heard later."""
+
+from jkcore.pack import Pack
+from jkcore.rs485 import Rs485Bus
+
+
+class Makers:
+    """One per bridge. What only some configurations need is loaded for those alone."""
+
+    def __init__(self, bridge, config: dict):
+        """config: the complete configuration."""
+        self._bridge = bridge
+        self._interval = 1000 * config["interval"]
+        self._several = len(config["bus"]) > 1
+        self._names = {}  # what people call a pack, by its id
+        self._halves = {}  # halves of pairs, by prefix of their bus and address
+        for entry in config["pack"]:
+            if entry["pair"]:
+                self._pair(entry, config["bus"])
+            self._names[entry["id"]] = entry["name"]
+
+    def bus(self, config: dict):
+        """A bus with its packs; config: one bus of the configuration."""
+        bridge = self._bridge
+        # On CAN packs speak unasked: where none is named, nobody has to be expected.
+        unknown = config["kind"] == "can" and config["scan"]
+        packs = [] if unknown else [self.pack(config, address) for address in config["packs"]]
+        if not config["scan"]:  # else they exist once they have answered: Bridge.came_online
+            bridge.packs.extend([pack for pack in packs if pack.owner is None or pack.owner is pack])
+        log = bridge.log
+        if self._several:
+            from jkcore.named import Named
+
+            log = Named(log, label(config))
+        publisher = bridge.publisher
+        if self._halves:
+            from jkcore.pairing import Pairing
+
+            publisher = Pairing(publisher, log)
+        if config["kind"] == "can":
+            from jkcore.canbus import CanBus
+
+            bus = CanBus(config, packs, self._interval, log, publisher)
+        else:
+            bus = Rs485Bus(config, packs, self._interval, log, publisher, int(bridge.instance[-4:], 16))
+        for prefix, address in self._halves:
+            if prefix == config["prefix"]:
+                self._join(bus, self._halves[prefix, address])
+        return bus
+
+    def pack(self, bus: dict, address: int):
+        """The pack at an address of a bus; bus: its configuration."""
+        half = self._halves.get((bus["prefix"], address))
+        if half is not None:
+            return half
+        pack_id = bus["prefix"] + str(address)
+        name = self._names.get(pack_id) or "JK pack " + pack_id
+        if bus["kind"] == "can":
+            from jkcore.canpack import CanPack
+
+            return CanPack(pack_id.encode(), address, name, bus["sign"] == "inverted")
+        return Pack(pack_id.encode(), address, name)
+
+    def _pair(self, entry: dict, buses: list) -> None:
+        """The two halves of one battery on two buses."""
+        from jkcore.canpack import CanPack
+        from jkcore.pairing import PairedPack
+
+        prefix, address, can_prefix, can_address = entry["pair"]
+        sign = [bus["sign"] for bus in buses if bus["prefix"] == can_prefix][0]
+        pack_id = entry["id"].encode()
+        name = entry["name"] or "JK pack " + entry["id"]
+        half = CanPack(pack_id, can_address, name, sign == "inverted")
+        self._halves[can_prefix, can_address] = half
+        self._halves[prefix, address] = PairedPack(pack_id, address, name, half, self._bridge.log)
+
+    def _join(self, bus, half) -> None:
+        """Half of a pair and its bus learn of each other."""
+        if half not in bus.packs:
+            bus.add(half)
+        if half.owner is half:
+            half.bus = bus
+
+
+def label(bus: dict) -> str:
+    """What people know a bus by: its name, or its port. bus: its configuration."""
+    return bus["name"] or bus["port"]
