@@ -250,7 +250,7 @@ def _table(table, given, home):
                 other = "device" if home[0] == "h" else "host"
                 raise ConfigError(row[0] + " is a key of the " + other + " only: remove it here.", row[0])
             value = _value(row, value, home)
-        elif row[0] in REQUIRED and given.get("can") is None:
+        elif row[0] in REQUIRED and given.get("can") is None and given.get("rs485") is None:
             lacking(row, home)
         else:
             value = default_of(row)

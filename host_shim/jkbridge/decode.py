@@ -1,8 +1,8 @@
 """`jkbridge decode FILE...`: every JK frame of a recording as one JSON object per line, with the core's own decoder.
 
 Reads the hex text format of recording.py (which ../shared/frames uses) or raw bytes, from files or from
-standard input (`-`). Requests, acks, FC03 traffic and log frames are accounted for silently; what belongs to
-nothing is named on stderr.
+standard input (`-`), and logs of a CAN bus: candump's by what stands in them, others by the end of their name. Requests,
+acks, FC03 traffic and log frames are accounted for silently; what belongs to nothing is named on stderr.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jkcore.fields import table
 from jkcore.message import Message
 from jkcore.pack import Pack, blank_private
 
-from . import recording
+from . import can_decode, recording
 
 _TYPES = {modbus.SETTINGS: "settings", modbus.LIVE: "live", modbus.ABOUT: "about"}
 
@@ -27,7 +27,8 @@ _TYPES = {modbus.SETTINGS: "settings", modbus.LIVE: "live", modbus.ABOUT: "about
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="recording as hex text or raw bytes; - reads standard input"
+        "files", nargs="+", metavar="FILE", help="recording as hex text or raw bytes, or log of a CAN bus; - reads "
+        "standard input"
     )
     parser.add_argument(
         "--doubt", action="store_true", help="also name the live frames the bridge would drop as implausible, and why"
@@ -44,14 +45,17 @@ def main(args: argparse.Namespace) -> int:
             print(f"{name}: cannot be read: {error.strerror or error}", file=sys.stderr)
             status = 2
             continue
+        prefix = f"{name}: " if len(args.files) > 1 else ""
+        if can_decode.is_log(name, content):
+            status = max(status, can_decode.decode(name, content, sys.stdout, sys.stderr, prefix))
+            continue
         data = received(content)
         if not data:
             print(f"{name}: holds no bytes: neither hex text nor raw data", file=sys.stderr)
             status = 2
             continue
         rejected = decode(data, sys.stdout, sys.stderr, name if len(args.files) > 1 else "", args.doubt)
-        if rejected and not status:
-            status = 1
+        status = max(status, int(rejected > 0))
     return status
 
 
