@@ -1,0 +1,88 @@
+"""Logs of a CAN bus for `jkbridge decode`: every message of JK's as one JSON object per line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TextIO
+
+from jkcore import can, candecode
+from jkcore.message import Message
+
+from . import can_log
+from .can_frame import CLASSIC, CanFrame
+
+_SUFFIXES = (".asc", ".blf", ".csv", ".db", ".mf4", ".trc")
+"""Logs that only python-can reads, and that no recording of RS485 is named like."""
+_HEAD = 20_000
+_LINES = 100
+
+
+def is_log(name: str, content: bytes) -> bool:
+    """True for a log of a CAN bus: candump's, whatever it is called, or one that is named as python-can knows them."""
+    return _is_candump(content) or Path(name).suffix.lower() in _SUFFIXES
+
+
+def _is_candump(content: bytes) -> bool:
+    """Also where the first lines are damaged."""
+    return any(can_log.is_candump(line) for line in content[:_HEAD].splitlines()[:_LINES])
+
+
+def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) -> int:
+    """Write one JSON line per message to `out`, one line per rejected piece, and a summary of what is not JK's, to
+    `errors`. Returns 0: all was JK's or somebody else's; 1: pieces were rejected; 2: the file cannot be read or is
+    empty."""
+    try:
+        log = can_log.parse(content) if _is_candump(content) else can_log.read(name)
+    except can_log.CanLogError as error:
+        print(error, file=errors)
+        return 2
+    for piece in log.rejected:
+        print(f"{prefix}line {piece.line}: {piece.length} bytes rejected: {piece.reason}", file=errors)
+    rejected = len(log.rejected)
+    foreign: dict[str, int] = {}
+    for number, frame in enumerate(log.frames, 1):
+        found = frame_json(frame)
+        if found is None:
+            foreign[identifier(frame)] = foreign.get(identifier(frame), 0) + 1
+        elif found.startswith("{"):
+            print(found, file=out)
+        else:
+            rejected += 1
+            print(f"{prefix}frame {number}, {identifier(frame)}: rejected: {found}", file=errors)
+    if foreign:
+        told = ", ".join(f"{key} ({count})" for key, count in sorted(foreign.items()))
+        print(f"{prefix}identifiers that are none of JK's: {told}", file=errors)
+    if not log.frames and not log.rejected:
+        print(f"{prefix or name + ': '}holds no frames", file=errors)
+        return 2
+    return int(rejected > 0)
+
+
+def frame_json(frame: CanFrame) -> str | None:
+    """The JSON object of a message, why it is none, or None for a frame that is none of JK's."""
+    if frame.error:
+        return "an error frame"
+    kind = can.classify(frame.id, frame.extended)
+    if kind == can.NOBODY:
+        return None
+    if frame.remote:
+        return "a remote request, which has no data"
+    if len(frame.data) < CLASSIC:
+        return f"{len(frame.data)} data bytes, but the message has {CLASSIC}"
+    message = Message()
+    message.start(False)
+    message.open()
+    message.string(b"type", "can")
+    message.string(b"id", identifier(frame))
+    message.numbers(b"address", (kind & 15,))
+    message.key(b"values")
+    message.open()
+    candecode.put_message(message, kind >> 4, frame.data)
+    message.close()
+    message.close()
+    return bytes(message.buf[message.topic_end : message.end]).decode()
+
+
+def identifier(frame: CanFrame) -> str:
+    """An identifier as candump writes it: three hex digits, or eight."""
+    return f"{frame.id:08X}" if frame.extended else f"{frame.id:03X}"
