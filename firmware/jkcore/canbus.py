@@ -13,6 +13,7 @@ from jkcore.log import INFO, WARNING, say
 from jkcore.shim import const
 
 _OFFLINE = const(5000)  # without BATT_ST1, which comes ten times a second
+_FRESH = const(1000)
 _FASTEST = const(1000)
 _CONFLICT = const(60000)  # so long after the last sign of a second pack an address is trusted again
 _REJECTS = b"foreign short remote errors implausible"
@@ -137,6 +138,8 @@ class CanBus(CanHearing):
                 return
             pack.notes[pk.CONFLICT] = -1
             say(self._log, INFO, texts.TRUSTED, pack.address)
+        if since(now, pack.last_live) > _FRESH:
+            return  # nothing old is told as live
         if reached(now, pack.due) or pack.complete() and not pack.online:
             pack.due = after(now, self.interval)
             self._publisher.live(pack, now)

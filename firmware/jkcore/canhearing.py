@@ -18,7 +18,7 @@ _FIRST = const(4000)  # ms: after so long values are published even if some mess
 # Values that jump back and forth are those of two packs: weight of a jump, and from where on there is no doubt. Each
 # BATT_ST1 without one, ten a second, takes 1 away.
 _ODD = const(30)
-_TOO_OFTEN = const(80)
+_TOO_OFTEN = const(120)
 _JUMP = const(1)  # % of charge between two BATT_ST1
 _MOST_VOLTS = const(2500)  # 0.1 V
 _AMBIGUOUS = const(11)  # behind this address a standard identifier may be somebody else's

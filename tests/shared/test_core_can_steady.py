@@ -1,0 +1,109 @@
+"""No heap on the way of a CAN frame: 10 000 frames of 15 packs, and the live messages they make, under
+micropython.heap_lock().
+
+On CPython the same runs without the lock, so that what is locked is known to do its work.
+"""
+
+from core_can import Battery, Can
+
+from jkcore import can
+
+try:
+    from micropython import heap_lock, heap_unlock
+except ImportError:
+
+    def heap_lock():
+        pass
+
+    def heap_unlock():
+        pass
+
+
+PACKS = 15
+FRAMES = 10000
+
+
+class Recorder:
+    """Takes down what batteries say."""
+
+    def __init__(self):
+        self.taken = []
+
+    def send(self, base, data, address):
+        flags = 8 | (can.EXTENDED if base > 0x7FF else 0)
+        self.taken.append((base + address, flags, bytes(data)))
+
+
+def traffic():
+    """Three seconds of 15 packs with alarms, as (identifier, flags, data), and something of others in between."""
+    recorder = Recorder()
+    batteries = [Battery(recorder, address, soc=40 + address) for address in range(PACKS)]
+    batteries[3].alarms = bytes((1, 0, 0x20, 0, 0, 0, 0, 0))
+    batteries[4].faults = bytes((2, 0, 1, 0, 0, 0, 0, 0))
+    for n in range(30):
+        for battery in batteries:
+            battery(n)
+            battery.runtime = 1000  # what is fed over and over must not run backwards
+        recorder.taken.append((0x305, 8, bytes(8)))
+        recorder.taken.append((0x2F4, 8 | can.REMOTE, bytes(8)))
+        recorder.taken.append((0x2F4, 5, bytes(5)))
+        recorder.taken.append((0, can.ERROR, bytes(8)))
+    return recorder.taken
+
+
+def settled(frames):
+    """A bridge that has heard of all of them and told all there is to tell at first."""
+    line = Can(interval=1)
+    feed = line.bus.feed_frame
+    per = len(frames) // 30
+    for n in range(900):  # 90 s: discovery, and everything that is rarely due
+        for ident, flags, data in frames[n % 30 * per : n % 30 * per + per]:
+            feed(ident, flags, data, line.now())
+        line.bridge.tick(line.now())
+        while line.bridge.next_message(line.now()):
+            pass
+        line.ms += 100
+    return line
+
+
+def locked(line, frames, count):
+    """Feed `count` frames, a tenth of a second for each round of all packs, and publish; without heap. Messages made."""
+    bridge = line.bridge
+    bus = line.bus
+    now = line.now()
+    per = len(frames) // 30
+    made = 0
+    at = 0
+    heap_lock()
+    try:
+        for n in range(count):
+            entry = frames[at]
+            bus.feed_frame(entry[0], entry[1], entry[2], now)
+            at += 1
+            if at == len(frames):
+                at = 0
+            if n % per == 0:
+                now = (now + 100) & 0x3FFFFFFF
+                bus.check_stale(now)
+                while bridge.publisher.put_pack(bridge.message, 16, now):
+                    made += 1
+    finally:
+        heap_unlock()
+    line.ms += 100 * (count // per)
+    return made
+
+
+def test_10_000_frames_of_15_packs_take_no_heap():
+    frames = traffic()
+    line = settled(frames)
+    assert len(line.bridge.packs) == PACKS and all([pack.online for pack in line.bridge.packs])
+    assert line.warnings() == [] or "0 to 11" in line.warnings()[0]
+    before = line.bus.frames
+    try:
+        made = locked(line, frames, FRAMES)
+    except MemoryError:
+        raise AssertionError("a frame takes heap")
+    assert line.bus.frames - before > FRAMES * 9 // 10
+    assert made >= PACKS * (FRAMES // (len(frames) // 30)) // 10 - PACKS
+    message = line.bridge.message
+    assert b"cell_voltage_16" in bytes(message.buf[: message.end])
