@@ -1,6 +1,6 @@
 """Several buses in one bridge, each on a simulated line of its own, for tests of the core on CPython.
 
->>> street = Street([range(1, 16), range(1, 16)])
+>>> street = Street([range(1, 16), make_can([0, 1])])
 >>> street.run(60)
 >>> street.of("jkbms/b2-3/live")
 """
@@ -13,7 +13,8 @@ from typing import Any
 
 from core_house import MASK, Message, Said
 
-from jkbridge.simulator import Line, make_line
+from jkbridge.simulator import CanLine, Line, make_line
+from jkcore import can
 from jkcore import config as core_config
 from jkcore.bridge import Bridge
 from jkcore.message import HEAD
@@ -22,16 +23,22 @@ from jkcore.message import HEAD
 class Street:
     """One bridge, several lines. Attributes as those of House; `plugged[n]` False: line n brings nothing any more."""
 
-    def __init__(self, addresses: Iterable[Iterable[int]], *, start: int = 1000, interval: int = 5, **more: Any):
-        """addresses: of each line's packs; more: keys of the configuration, and of each bus as bus=[{..}, {..}]."""
-        self.lines: list[Line] = [
+    def __init__(
+        self, addresses: Iterable[Iterable[int] | Line | CanLine], *, start: int = 1000, interval: int = 5, **more: Any
+    ):
+        """addresses: of each line's packs, or a line; more: keys of the configuration, and of each bus as bus=[{..}]."""
+        self.lines: list[Any] = [
+            on if isinstance(on, Line | CanLine) else
             make_line(list(on), paced=True, latency_ms=(10, 10), seed=seed, stories=((),))
             for seed, on in enumerate(addresses)
         ]
         buses = more.pop("bus", [{} for _ in self.lines])
         raw = []
         for n, line in enumerate(self.lines):
-            raw.append({"port": f"/dev/ttyUSB{n}", "packs": sorted(line.slaves), **buses[n]})
+            if isinstance(line, CanLine):
+                raw.append({"kind": "can", "channel": f"can{n}", **buses[n]})
+            else:
+                raw.append({"port": f"/dev/ttyUSB{n}", "packs": sorted(line.slaves), **buses[n]})
         self.config = core_config.load({"interval": interval, "bus": raw, **more}, "host")
         self.messages: list[Message] = []
         self.said: list[Said] = []
@@ -59,6 +66,9 @@ class Street:
     def turn(self) -> None:
         now = self.now
         for bus, line, plugged in zip(self.bridge.buses, self.lines, self.plugged, strict=True):
+            if isinstance(line, CanLine):
+                self._hear(bus, line, plugged)
+                continue
             data = line.read(now)
             if data and plugged:
                 bus.feed(data, len(data), now)
@@ -71,6 +81,13 @@ class Street:
             topic = bytes(message.buf[HEAD : message.topic_end]).decode()
             payload = bytes(message.buf[message.topic_end : message.end]).decode()
             self.messages.append(Message(self.elapsed, topic, payload, message.retain))
+
+    def _hear(self, bus: Any, line: CanLine, plugged: bool) -> None:
+        for sent in line.read(self.now):
+            frame = sent.frame
+            flags = len(frame.data) | can.EXTENDED * frame.extended | can.REMOTE * frame.remote | can.ERROR * frame.error
+            if plugged:
+                bus.feed_frame(frame.id, flags, frame.data, self.now)
 
     def of(self, topic: str, start: int = 0) -> list[Message]:
         return [m for m in self.messages if m.topic == topic and m.at >= start]
