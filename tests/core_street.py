@@ -26,7 +26,7 @@ class Street:
     def __init__(
         self, addresses: Iterable[Iterable[int] | Line | CanLine], *, start: int = 1000, interval: int = 5, **more: Any
     ):
-        """addresses: of each line's packs, or a line; more: keys of the configuration, and of each bus as bus=[{..}]."""
+        """addresses: of each line's packs, or a line; more: keys of the configuration, of each bus as bus=[{..}]."""
         self.lines: list[Any] = [
             on if isinstance(on, Line | CanLine) else
             make_line(list(on), paced=True, latency_ms=(10, 10), seed=seed, stories=((),))
@@ -85,7 +85,8 @@ class Street:
     def _hear(self, bus: Any, line: CanLine, plugged: bool) -> None:
         for sent in line.read(self.now):
             frame = sent.frame
-            flags = len(frame.data) | can.EXTENDED * frame.extended | can.REMOTE * frame.remote | can.ERROR * frame.error
+            flags = len(frame.data) | can.EXTENDED * frame.extended
+            flags |= can.REMOTE * frame.remote | can.ERROR * frame.error
             if plugged:
                 bus.feed_frame(frame.id, flags, frame.data, self.now)
 

@@ -10,6 +10,7 @@ from typing import Any
 from host_fakes import FakeSession, Lines
 from test_core_truth import says
 
+from jkbridge.can_feed import CanLine
 from jkbridge.clock import now_ms
 from jkbridge.loop import Loop, Wake
 from jkbridge.ports import SerialPort
@@ -26,11 +27,16 @@ class Rig:
         self.log = Lines()
         self.wake = Wake()
         self.bridge = Bridge(config, self.log, b"aabbccdd", "CPython", "test")
-        self.ports = [SerialPort(b["port"], b["baud"], self.log, self.wake) for b in config["bus"]]
+        self.ports = [self._port(b) for b in config["bus"]]
         self.published: list[tuple[float, str, bytes]] = []
         self.loop = Loop(self.bridge, self.ports, FakeSession(), self._tap)
         self.gap = 0.0
         """The longest time one turn of the loop took, s."""
+
+    def _port(self, bus: dict[str, Any]) -> Any:
+        if bus["kind"] == "can":
+            return CanLine(bus["interface"], bus["channel"], bus["bitrate"], self.log, self.wake)
+        return SerialPort(bus["port"], bus["baud"], self.log, self.wake)
 
     def _tap(self, topic: bytes, payload: bytes) -> None:
         self.published.append((time.monotonic(), topic.decode(), payload))

@@ -43,7 +43,8 @@ def test_what_is_published_is_what_the_pack_says(cells):
                 continue  # which of several alike
             near = NEAR.get(name, 12)
             assert abs(raw(live, name) - truth[name]) <= near, (name, live[name], truth[name])
-        assert live["cell_count"] == cells and f"cell_voltage_{cells + 1}" not in live
+        assert live["cell_count"] == cells
+        assert f"cell_voltage_{cells + 1}" not in live
     # The simulator cuts tenths of a volt off, so that power is a little less than that of the cells.
     assert street.warnings() == []
 
@@ -60,10 +61,13 @@ def test_announced_is_what_the_pack_has():
             rows.add(message.topic.split("/")[-2])
     missing = {name for name in live if name not in rows} - {"cell_count", "alarm_list"}
     assert missing == set()
-    assert "cell_voltage_8" in rows and "cell_voltage_9" not in rows and "cell_wire_resistance_1" not in rows
+    assert "cell_voltage_8" in rows
+    assert "cell_voltage_9" not in rows
+    assert "cell_wire_resistance_1" not in rows
     assert not any(name.startswith("link_") for name in rows)
-    device = json.loads([m.payload for m in street.messages if m.topic.endswith("jkbms_0/soc/config")][0])["dev"]
-    assert device["name"] == "JK pack 0" and device["ids"] == ["jkbms_0"]
+    device = json.loads(next(m.payload for m in street.messages if m.topic.endswith("jkbms_0/soc/config")))["dev"]
+    assert device["name"] == "JK pack 0"
+    assert device["ids"] == ["jkbms_0"]
 
 
 def test_bursts_cut_in_the_middle_still_give_cells():
@@ -74,7 +78,8 @@ def test_bursts_cut_in_the_middle_still_give_cells():
     with_cells = [live for live in street.payloads("jkbms/0/live") if "cell_voltage_16" in live]
     assert len(with_cells) > 60
     link = street.payloads("jkbms/0/link")[-1]
-    assert link["cells_cut"] > 5 and link["cells_joined"] > 0
+    assert link["cells_cut"] > 5
+    assert link["cells_joined"] > 0
 
 
 @pytest.mark.parametrize("fault", ["short", "remote", "error"])
@@ -125,7 +130,8 @@ def test_writes_to_a_pack_on_can_are_refused():
     street.bridge.received(b"jkbms/0/set/charge_switch", b"ON", False, False, street.now)
     street.run(2)
     result = street.payloads("jkbms/0/result")[-1]
-    assert result["status"] == "refused" and "only listens" in result["reason"]
+    assert result["status"] == "refused"
+    assert "only listens" in result["reason"]
 
 
 # one battery on two buses
@@ -147,8 +153,10 @@ def test_a_paired_battery_is_one_device():
     live = live_of(street, "1")
     assert live["pack_voltage"] * 1000 % 100 or live["cell_wire_resistance_1"]  # RS485 has millivolts
     assert "balance_current" in live  # RS485 alone
-    assert "charge_request_voltage" in live and "balancing" in live  # CAN alone
-    assert street.payloads("jkbms/1/settings") and street.payloads("jkbms/1/about")
+    assert "charge_request_voltage" in live
+    assert "balancing" in live
+    assert street.payloads("jkbms/1/settings")
+    assert street.payloads("jkbms/1/about")
     lives = len(street.of("jkbms/1/live"))
     assert 10 <= lives <= 16  # once per interval, not once per bus
     assert street.warnings() == []
@@ -163,7 +171,8 @@ def test_can_takes_over_while_rs485_is_silent_and_back():
     start = street.elapsed
     street.run(40)
     lives = street.payloads("jkbms/1/live", start + 20_000)
-    assert lives and all("balance_current" not in live and "cell_voltage_16" in live for live in lives)
+    assert lives
+    assert all("balance_current" not in live and "cell_voltage_16" in live for live in lives)
     assert [m.payload for m in street.of("jkbms/1/availability", start)] in ([], ["online"])
     assert [text for text in street.warnings() if "nothing good comes over RS485" in text]
     street.plugged[0] = True
@@ -175,7 +184,8 @@ def test_can_takes_over_while_rs485_is_silent_and_back():
     start = street.elapsed
     street.run(30)
     live = live_of(street, "1")
-    assert "balance_current" in live and "charge_request_voltage" not in live
+    assert "balance_current" in live
+    assert "charge_request_voltage" not in live
     assert [m.payload for m in street.of("jkbms/1/availability", start)] in ([], ["online"])
 
 
@@ -206,7 +216,9 @@ def test_a_wrong_pair_is_reported_once():
     street = Street([rs485, make_can([0], cells=8)], pack=[{"id": "1", "rs485": 1, "can": 0}])
     street.run(200)
     told = [text for text in street.warnings() if "contradicted each other" in text]
-    assert len(told) == 1 and "pack_voltage" in told[0] and "RS485 are published" in told[0]
+    assert len(told) == 1
+    assert "pack_voltage" in told[0]
+    assert "RS485 are published" in told[0]
 
 
 def test_unpaired_they_are_two():
@@ -214,7 +226,8 @@ def test_unpaired_they_are_two():
     street = Street([rs485, make_can([1], batteries=[rs485.slaves[1].battery])])
     street.run(15)
     assert sorted(pack.id for pack in street.bridge.packs) == [b"1", b"b2-1"]
-    assert street.payloads("jkbms/1/live") and street.payloads("jkbms/b2-1/live")
+    assert street.payloads("jkbms/1/live")
+    assert street.payloads("jkbms/b2-1/live")
 
 
 def test_a_paired_battery_takes_commands_over_rs485():

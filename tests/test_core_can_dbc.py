@@ -55,7 +55,7 @@ def test_100_000_random_payloads(messages):
 def test_a_million_shuffled_frames_of_two_packs_are_never_mixed():
     """Every byte a pack sends has the lowest bit of its address: what one keeps never shows the other's."""
     line = core_can.Can()
-    bases = [base for base in (core_can.ST1, core_can.VOLT, core_can.TEMP, core_can.ALM)]
+    bases = [core_can.ST1, core_can.VOLT, core_can.TEMP, core_can.ALM]
     bases += [core_can.ST2, core_can.ALL, core_can.ERR, core_can.INFO, core_can.SW, core_can.CHARGER]
     bases += [core_can.CELLS + 0x10000 * group for group in range(7)]
     chance = random.Random(6)
@@ -66,7 +66,8 @@ def test_a_million_shuffled_frames_of_two_packs_are_never_mixed():
             data = bytes(byte & 0xFE for byte in chance.randbytes(8))
             if base == core_can.ST1:
                 data = bytes((50, 2, 160, 14, 80, 0, 0, 0))
-            frames.append((base + address, 8 | (can.EXTENDED if base > 0x7FF else 0), bytes(map(int.__or__, data, mark))))
+            flags = 8 | (can.EXTENDED if base > 0x7FF else 0)
+            frames.append((base + address, flags, bytes(map(int.__or__, data, mark))))
     order = frames * (1_000_000 // len(frames) + 1)
     chance.shuffle(order)
     feed = line.bus.feed_frame

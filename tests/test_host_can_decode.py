@@ -65,23 +65,30 @@ def test_rejected_pieces_are_named_and_the_rest_is_decoded():
         b"(0.3) can0 351#0011223344556677", b"(0.4) can0 351#00", b"(0.5) can0 2F4#1302B20F51000000",
     ))  # fmt: skip
     status, found, errors = decoded(content)
-    assert status == 1 and len(found) == 1 and found[0]["values"]["soc"] == 81
+    assert status == 1
+    assert len(found) == 1
+    assert found[0]["values"]["soc"] == 81
     assert len(errors) == 5
     text = "\n".join(errors)
-    assert "7 data bytes, but the message has 8" in text and "remote request" in text and "an error frame" in text
-    assert "line 4: 7 bytes rejected" in text and "none of JK's: 351 (2)" in text
+    assert "7 data bytes, but the message has 8" in text
+    assert "remote request" in text
+    assert "an error frame" in text
+    assert "line 4: 7 bytes rejected" in text
+    assert "none of JK's: 351 (2)" in text
 
 
 def test_only_foreign_frames_are_no_failure():
     status, found, errors = decoded(b"(0.0) can0 305#0011223344556677\n")
-    assert (status, found) == (0, []) and "305 (1)" in errors[0]
+    assert (status, found) == (0, [])
+    assert "305 (1)" in errors[0]
 
 
 def test_a_log_is_known_by_its_content_or_its_name():
     assert can_decode.is_log("x", b"# comment\n(0.0) can0 2F4#1302B20F51000000\n")
     assert can_decode.is_log("x", b"rubbish first\n(0.0) can0 2F4#1302B20F51000000\n")
     assert can_decode.is_log("bus.BLF", b"LOGG")
-    assert not can_decode.is_log("a.hex", b"55 AA EB 90 02 05\n") and not can_decode.is_log("a.bin", b"\x55\xaa\xeb\x90")
+    assert not can_decode.is_log("a.hex", b"55 AA EB 90 02 05\n")
+    assert not can_decode.is_log("a.bin", b"\x55\xaa\xeb\x90")
 
 
 @pytest.mark.parametrize("suffix", [".log", ".asc", ".blf"])
@@ -90,10 +97,12 @@ def test_logs_of_the_simulator_in_any_form(suffix, tmp_path: Path, capsys):
     write_log(make_can([0, 5], cells=8), str(file), 5)
     assert cli.main(["decode", str(file)]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {one["address"] for one in found} == {0, 5} and len(found) > 200
+    assert {one["address"] for one in found} == {0, 5}
+    assert len(found) > 200
     for one in found:
         kind = can.classify(int(one["id"], 16), len(one["id"]) == 8)
-        assert kind & 15 == one["address"] and kind >> 4 <= codes.CELLS + 1
+        assert kind & 15 == one["address"]
+        assert kind >> 4 <= codes.CELLS + 1
     assert {"cell_voltage_8", "soc", "charge_request", "temperature_max"} <= {n for one in found for n in one["values"]}
 
 

@@ -50,7 +50,7 @@ def header(session: str, bus: int, of: int, config: dict[str, Any]) -> str:
     role = config.get("role", "poll")
     return (
         f"# jkbridge {VERSION} capture, begun {when}\n"
-        f"# session {session}, bus {bus} of {of}, port {config['port']}, {config['baud']} baud, role {role}\n"
+        f"# session {session}, bus {bus} of {of}, port {config['port']}, {config.get('baud', 0)} baud, role {role}\n"
         "# seconds since it began, < received, > sent. Passwords, serial numbers and names are masked with 2A (*).\n"
     )
 

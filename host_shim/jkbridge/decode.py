@@ -1,8 +1,8 @@
 """`jkbridge decode FILE...`: every JK frame of a recording as one JSON object per line, with the core's own decoder.
 
 Reads the hex text format of recording.py (which ../shared/frames uses) or raw bytes, from files or from
-standard input (`-`), and logs of a CAN bus: candump's by what stands in them, others by the end of their name. Requests,
-acks, FC03 traffic and log frames are accounted for silently; what belongs to nothing is named on stderr.
+standard input (`-`), and logs of a CAN bus: candump's by what stands in them, others by the end of their name.
+Requests, acks, FC03 traffic and log frames are accounted for silently; what belongs to nothing is named on stderr.
 """
 
 from __future__ import annotations

@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from jkbridge import can_feed
+from jkbridge.can_frame import CanEvent
 from jkbridge.clock import MASK, later, since
-from jkbridge.ports import PortEvent
 from jkcore import log as levels
 from jkcore.message import HEAD
 
@@ -39,7 +40,7 @@ Tap = Callable[[bytes, bytes], None]
 class Port(Protocol):
     """What the loop needs of a bus port."""
 
-    def poll(self) -> PortEvent | None: ...
+    def poll(self) -> Any: ...
 
     def write(self, buf: bytearray, n: int) -> None: ...
 
@@ -123,7 +124,9 @@ class Loop:
                 at = event.at if self._now < 0 else later(event.at, self._now)
                 self._now = at
                 now = later(now, at)
-                if event.kind == "data":
+                if isinstance(event, CanEvent):
+                    can_feed.serve(bus, event, at)
+                elif event.kind == "data":
                     bus.feed(event.data, len(event.data), at)
                 elif event.kind == "opened":
                     bus.opened(at)

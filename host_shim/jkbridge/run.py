@@ -65,14 +65,13 @@ class Runner:
         instance = os.urandom(4).hex()
         self.bridge = Bridge(config, log, instance.encode(), f"CPython {platform.python_version()}", sys.platform)
         self.session = Session(mqtt, self.bridge, f"jkbridge-{instance}", log, self.wake)
-        self.ports = [SerialPort(c["port"], c["baud"], log, self.wake) for c in (b.config for b in self.bridge.buses)]
+        self.ports = [self._port(b.config) for b in self.bridge.buses]
         for bus in config["bus"]:
             name = f" ({bus['name']})" if bus["name"] else ""
             ids = f", ids {bus['prefix']}1 and so on" if bus["prefix"] else ""
             log(
                 levels.INFO,
-                f"Packs {polled(bus)} on {bus['port']}{name} at {bus['baud']} baud, each every {config['interval']} s"
-                f"{ids}.",
+                f"Packs {polled(bus)} on {bus['port']}{name}{_speed(bus)}, each every {config['interval']} s{ids}.",
             )
         self.watch = Watch(self.bridge, config["base"]) if self._want_table else None
         self.loop = Loop(self.bridge, self._recorded(config, instance), self.session, self.watch)
@@ -85,6 +84,17 @@ class Runner:
         self._summary_at = time.monotonic() + _SUMMARY_EVERY
         self._plain_at = 0.0
 
+    def _port(self, bus: dict[str, Any]) -> Any:
+        """The port of a bus, not opened yet; bus: its configuration."""
+        if bus["kind"] != "can":
+            return SerialPort(bus["port"], bus["baud"], self.log, self.wake)
+        from jkbridge.can_feed import CanLine
+
+        return CanLine(
+            bus["interface"], bus["channel"], bus["bitrate"], self.log, self.wake,
+            listen_only=bus["listen_only"], probe=bus["probe"],
+        )
+
     def _recorded(self, config: dict[str, Any], session: str) -> Sequence[Port]:
         """The ports as the loop sees them: what goes through them is recorded where that is wanted."""
         if not config["capture"]:
@@ -92,12 +102,20 @@ class Runner:
         from jkbridge.capture import Capture
 
         self._capture = Capture(config, session, self.log)
-        return list(self._capture.ports(self.ports))
+        recorded = list(self._capture.ports(self.ports))
+        # What goes over CAN are frames, not bytes: candump and python-can's can_logger record them.
+        return [
+            port if bus["kind"] == "can" else record
+            for bus, port, record in zip(config["bus"], self.ports, recorded, strict=True)
+        ]
 
     def spin(self) -> None:
         """Turn the loop until stop()."""
         while not self._stop:
             now = self.loop.turn(now_ms())
+            for bus, port in zip(self.bridge.buses, self.ports, strict=True):
+                if bus.poller is None:
+                    port.measure(bus)
             self._report()
             self.wake.wait(self.loop.rest_ms(now))
 
@@ -326,6 +344,8 @@ def main(settings: Settings, log: Log, table: bool = True) -> int:
 
 def _counts(bus: Any) -> str:
     rejected = sum(bus.rejects)
+    if bus.poller is None:
+        return f"{bus.frames} frames, {rejected} others"
     return f"{bus.frames} frames, {rejected} rejected pieces, {bus.garbage} stray bytes"
 
 
@@ -337,7 +357,14 @@ def _state(bus: Any) -> str:
 def _line_of(bus: Any) -> str:
     """A bus for the live table."""
     name = f"{bus.config['name']}: " if bus.config["name"] else ""
-    return f"{name}{bus.config['port']} at {bus.config['baud']} baud, {_state(bus)}, {_counts(bus)}"
+    return f"{name}{bus.config['port']}{_speed(bus.config)}, {_state(bus)}, {_counts(bus)}"
+
+
+def _speed(bus: dict[str, Any]) -> str:
+    """How fast a bus is configured to be, for a sentence."""
+    if bus["kind"] != "can":
+        return f" at {bus['baud']} baud"
+    return f" at {bus['bitrate'] // 1000} kbit/s" if bus["bitrate"] else ""
 
 
 def _print_trace(kind: type[BaseException], value: BaseException | None, trace: TracebackType | None) -> None:

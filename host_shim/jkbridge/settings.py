@@ -301,4 +301,6 @@ def _toml(value: Any) -> str:
 
 def polled(bus: Mapping[str, Any]) -> str:
     """The packs of a bus, for a sentence: "1, 2", or that all are looked for."""
+    if bus["scan"] and bus["kind"] == "can":
+        return "as they are heard"
     return "1 to 15 as they answer" if bus["scan"] else ", ".join(str(address) for address in bus["packs"])

@@ -94,8 +94,7 @@ def words(*numbers):
 
 def st1(volts=533, amps=4000, soc=80, hours=0):
     """BATT_ST1: 0.1 V, 0.1 A + 4000, %."""
-    out = words(volts, amps, soc, hours)
-    return out
+    return words(volts, amps, soc, hours)
 
 
 class Can:

@@ -366,8 +366,7 @@ def test_what_is_for_the_other_kind_of_bus_is_refused():
 
 
 def paired(**pack):
-    raw = {"bus": [{"port": "/dev/a"}, {"kind": "can", "channel": "can0"}], "pack": [pack]}
-    return raw
+    return {"bus": [{"port": "/dev/a"}, {"kind": "can", "channel": "can0"}], "pack": [pack]}
 
 
 def test_one_battery_on_two_buses():

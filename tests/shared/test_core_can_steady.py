@@ -67,7 +67,10 @@ def settled(frames):
 
 
 def locked(line, frames, count):
-    """Feed `count` frames, a tenth of a second for each round of all packs, and publish; without heap. Messages made."""
+    """Feed `count` frames, a tenth of a second for each round of all packs, and publish; without heap.
+
+    Returns the messages made.
+    """
     bridge = line.bridge
     bus = line.bus
     now = line.now()
