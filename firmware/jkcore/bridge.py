@@ -107,26 +107,14 @@ class Bridge:
 
     def _remember(self, topic: bytes) -> None:
         """An earlier run left this pack "online": it exists, and is offline until it answers."""
+        pack_id = topic[len(self._base) + 1 : topic.rfind(b"/")]
         for bus in self.buses:
+            if bus.poller is None:
+                bus.recall(pack_id, self.makers)
             for pack in bus.packs:
-                if pack not in self.packs and pack.owner in (None, pack) and topic == self._availability(pack.id):
+                if pack.id == pack_id and pack not in self.packs and pack.owner in (None, pack):
                     self.packs.append(pack)
                     self.publisher.recall(pack)
-            if bus.config["kind"] == "can" and bus.config["scan"]:
-                self._remember_on(bus, topic)
-
-    def _availability(self, pack_id: bytes) -> bytes:
-        return self._base.encode() + b"/" + pack_id + b"/availability"
-
-    def _remember_on(self, bus, topic: bytes) -> None:
-        """The same on CAN, where no pack exists before it is heard."""
-        for address in range(16):
-            known = self._availability((bus.config["prefix"] + str(address)).encode())
-            if topic == known and bus.find(address) is None:
-                pack = self.makers.pack(bus.config, address)
-                bus.add(pack)
-                self.packs.append(pack)
-                self.publisher.recall(pack)
 
     def connected(self, now: int) -> None:
         """The MQTT session is up and the subscriptions are sent."""

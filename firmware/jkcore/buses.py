@@ -17,7 +17,9 @@ class Makers:
         self._halves = {}  # halves of pairs, by prefix of their bus and address
         for entry in config["pack"]:
             if entry["pair"]:
-                self._pair(entry, config["bus"])
+                from jkcore.pairing import halve
+
+                halve(entry, config["bus"], self._halves, bridge.log)
             self._names[entry["id"]] = entry["name"]
 
     def bus(self, config: dict):
@@ -37,16 +39,15 @@ class Makers:
         if self._halves:
             from jkcore.pairing import Pairing
 
-            publisher = Pairing(publisher, log)
+            publisher = Pairing(publisher, self._halves, log)
         if config["kind"] == "can":
             from jkcore.canbus import CanBus
 
             bus = CanBus(config, packs, self._interval, log, publisher)
         else:
             bus = Rs485Bus(config, packs, self._interval, log, publisher, int(bridge.instance[-4:], 16))
-        for prefix, address in self._halves:
-            if prefix == config["prefix"]:
-                self._join(bus, self._halves[prefix, address])
+        if self._halves:
+            publisher.join(bus)
         return bus
 
     def pack(self, bus: dict, address: int):
@@ -61,26 +62,6 @@ class Makers:
 
             return CanPack(pack_id.encode(), address, name, bus["sign"] == "inverted")
         return Pack(pack_id.encode(), address, name)
-
-    def _pair(self, entry: dict, buses: list) -> None:
-        """The two halves of one battery on two buses."""
-        from jkcore.canpack import CanPack
-        from jkcore.pairing import PairedPack
-
-        prefix, address, can_prefix, can_address = entry["pair"]
-        sign = [bus["sign"] for bus in buses if bus["prefix"] == can_prefix][0]
-        pack_id = entry["id"].encode()
-        name = entry["name"] or "JK pack " + entry["id"]
-        half = CanPack(pack_id, can_address, name, sign == "inverted")
-        self._halves[can_prefix, can_address] = half
-        self._halves[prefix, address] = PairedPack(pack_id, address, name, half, self._bridge.log)
-
-    def _join(self, bus, half) -> None:
-        """Half of a pair and its bus learn of each other."""
-        if half not in bus.packs:
-            bus.add(half)
-        if half.owner is half:
-            half.bus = bus
 
 
 def label(bus: dict) -> str:

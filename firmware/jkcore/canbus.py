@@ -81,6 +81,12 @@ class CanBus(CanHearing):
         """Never: the port knows by itself."""
         return ""
 
+    def recall(self, pack_id: bytes, makers) -> None:
+        """An earlier run knew this pack: it exists, although nothing has been heard of it."""
+        for address in range(16 if self.config["scan"] else 0):
+            if pack_id == (self.config["prefix"] + str(address)).encode() and self.find(address) is None:
+                self.add(makers.pack(self.config, address))
+
     def idle(self, now: int) -> bool:
         """True: nothing is awaited."""
         return True

@@ -6,6 +6,7 @@ RS485 is silent, comes from CAN. Loaded only where packs are paired.
 """
 
 from jkcore import texts
+from jkcore.canpack import CanPack
 from jkcore.clock import since
 from jkcore.fields import codes, table
 from jkcore.log import INFO, WARNING, say
@@ -126,6 +127,20 @@ class PairedPack(Pack):
         return self.can.more_words(more)
 
 
+def halve(entry: dict, buses: list, halves: dict, log) -> None:
+    """Make the two halves of a battery on two buses.
+
+    entry: of [[pack]], with its `pair`; halves: they are put here, by prefix of their bus and address.
+    """
+    prefix, address, can_prefix, can_address = entry["pair"]
+    sign = [bus["sign"] for bus in buses if bus["prefix"] == can_prefix][0]
+    pack_id = entry["id"].encode()
+    name = entry["name"] or "JK pack " + entry["id"]
+    half = CanPack(pack_id, can_address, name, sign == "inverted")
+    halves[can_prefix, can_address] = half
+    halves[prefix, address] = PairedPack(pack_id, address, name, half, log)
+
+
 def _text(value: int, scale: int) -> str:
     """A number that is not negative, for a sentence."""
     return str(value // scale) + ("." + str(value % scale + scale)[1:] if scale > 1 else "")
@@ -134,12 +149,24 @@ def _text(value: int, scale: int) -> str:
 class Pairing:
     """Between the buses and the publisher: what is told of one half of a pair is told of the pair."""
 
-    def __init__(self, publisher, log):
+    def __init__(self, publisher, halves: dict, log):
+        """halves: as halve() made them."""
         self._publisher = publisher
+        self._halves = halves
         self._log = log
         self.new_pack = publisher.new_pack
         self.rare = publisher.rare
         self.settings_changed = publisher.settings_changed
+
+    def join(self, bus) -> None:
+        """Halves on this bus and the bus learn of each other."""
+        for prefix, address in self._halves:
+            if prefix == bus.config["prefix"]:
+                half = self._halves[prefix, address]
+                if half not in bus.packs:
+                    bus.add(half)
+                if half.owner is half:
+                    half.bus = bus
 
     def live(self, pack, now: int) -> None:
         """Good live values of this pack are kept."""
