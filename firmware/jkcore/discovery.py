@@ -69,8 +69,9 @@ class Discovery:
         component = "binary_sensor" if row.show == codes.SWITCH else "sensor"
         name = table.name(r)
         if not pack.has(r):
-            # Removed only when what decides about it is known: the frame itself, and the firmware.
+            # Removed only when what decides about it is known: the frame itself, and the firmware. CAN may be silent.
             gone = clear and pack.holds(row.frame_type) and pack.holds(3) and row.when
+            gone = gone and row.when not in (codes.ON_CAN, codes.ON_CAN_V1)
             if gone:
                 self._put_topic(message, pack, component, name)
             return bool(gone)
