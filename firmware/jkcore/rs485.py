@@ -62,7 +62,11 @@ class Rs485Bus(Hearing):
         self.openings += 1
         self._opened = now
         self._framer.reset()
-        self.poller.listen(now)
+        poller = self.poller
+        led = poller.state == LISTENING and poller.master
+        poller.listen(now)
+        if led:  # he has not gone because we were away
+            poller.stand_down(now, True)
         if self.gateway is not None:
             self.gateway.opened(now)
         self.evidence.opened(self, now)
@@ -221,7 +225,7 @@ class Rs485Bus(Hearing):
     def _why_silent(self, pack):
         if not self.is_open:
             return self.reason
-        if self.listening():
+        if self.listening() or not pack.address:  # the bus master is never asked
             return texts.WHY_UNHEARD
         if self.poller.state == LISTENING:
             return texts.WHY_FOREIGN
@@ -250,7 +254,7 @@ class Rs485Bus(Hearing):
 
     def _say_found(self) -> None:
         """All addresses have been asked once."""
-        found = [str(pack.address) for pack in self.packs if pack.counts[pk.ANSWERS]]
+        found = [str(pack.address) for pack in self.poller.packs if pack.counts[pk.ANSWERS]]
         if found:
             say(self._log, INFO, texts.FOUND, ", ".join(found))
         else:
