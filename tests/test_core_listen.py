@@ -181,6 +181,20 @@ def test_a_configured_pack_that_nobody_hears_is_named():
     assert good_live(house, 0), "and the master appears without being named"
 
 
+def test_a_master_that_comes_late_has_time_to_be_heard():
+    """Pack 0 is configured and cannot be heard before it is switched on: nothing is wrong with it."""
+    line = make_line([1], master="14.20", paced=True, latency_ms=(5, 20), stories=((),))
+    line.master.off(0)
+    house = House([1], polled=[0, 1, 7], line=line)
+    house.run(90)
+    line.master.on(house.now)
+    house.run(35)
+    assert house.packs[0].online
+    assert not say(house, 30, "pack 0")
+    house.run(20)
+    assert [text for text in house.warnings() if "has not been heard" in text] == say(house, 30, "pack 7 has not")
+
+
 @pytest.mark.parametrize("role", ["auto", "poll", "listen"])
 def test_what_each_role_does_beside_a_master(role):
     house = listening_house([1, 2], role=role)

@@ -50,7 +50,7 @@ class Rs485Bus(Hearing):
 
             self.gateway = Gateway(config["port"], log)
         self._last_rx = 0
-        self._opened = 0
+        self._led_since = 0  # when another master began to set the pace
         self._found_said = False
 
     # the port
@@ -60,7 +60,7 @@ class Rs485Bus(Hearing):
         self.is_open = True
         self.reason = ""
         self.openings += 1
-        self._opened = now
+        self._led_since = now
         self._framer.reset()
         poller = self.poller
         led = poller.state == LISTENING and poller.master
@@ -164,8 +164,10 @@ class Rs485Bus(Hearing):
                 say(self._log, WARNING, texts.OFFLINE, pack.id, age, self._why_silent(pack), pack.address)
         if self.is_open and not self.accept_unasked:
             self._say_role()
-            if self.poller.master and not self.config["scan"] and self.listening():
-                self._say_unheard(now)
+            if not self.poller.master or not self.listening():
+                self._led_since = now
+            elif not self.config["scan"] and since(now, self._led_since) >= _UNHEARD:
+                self._say_unheard()
 
     def stale_after(self, pack) -> int:
         """ms after which this pack's live frame is no value any more: max(3 x interval, 3 x measured turn, 10 s).
@@ -213,10 +215,8 @@ class Rs485Bus(Hearing):
         else:
             say(self._log, INFO, texts.ROLE_POLL_AGAIN if before else texts.ROLE_POLL)
 
-    def _say_unheard(self, now: int) -> None:
+    def _say_unheard(self) -> None:
         """Listening beside a master: packs that are configured and have never been heard, each once."""
-        if since(now, self._opened) < _UNHEARD:
-            return
         for pack in self.packs:
             if pack.misses == 1 and not pack.counts[pk.ANSWERS]:
                 pack.misses = 2
