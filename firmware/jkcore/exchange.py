@@ -108,11 +108,14 @@ class Exchange:
 
     def heard(self, count: int, now: int) -> bool:
         """`count` bytes came. True when they show that somebody else is talking (then we listen again)."""
+        # Counted no further than is asked for: beside a master no request of ours ever sets these back.
         self._last_rx = now
-        self.answer_bytes += count
-        if self.state == LISTENING:
+        if self.state == WAITING:
+            self.answer_bytes += count
+        elif self.state == LISTENING:
             self._quiet_since = now
-            self._stray += count
+            if self._stray < _STRAY:
+                self._stray += count
             return self._stray >= _STRAY
         # Within the gap after an exchange bytes belong to it (padding, noise when the line changes direction).
         if self.state == READY and reached(now, self._next) and not self._late_possible(now):
