@@ -150,6 +150,8 @@ class Hearing:
             self.poller.answered(pack, kind, now, verdict)
         elif kind == _LIVE:
             pack.misses = 0
+            if not was_online:  # what it is may have changed (and old times do not compare)
+                pack.notes[pk.DUE + _ABOUT] = now
             self._learn_cycle(pack, was_online, now)
         elif kind == _ABOUT:
             self.gaps.came(pack, verdict, now)
