@@ -36,14 +36,17 @@ def judge(bus, log, now: int) -> None:
     finding = examine(bus)[0]
     text = v.text(finding)
     changed = finding[0] != evidence.code
+    said = []
+    _gateway(bus, said)  # into the log by the gateway watch itself
     if v.healthy(finding):  # it was heard, but this bridge makes nothing of it: the bus says why by itself
         evidence.verdict = None
     else:
         evidence.verdict = text
-        if changed or since(now, evidence.told) >= _REMIND:
+        if finding not in said and (changed or since(now, evidence.told) >= _REMIND):
             evidence.told = now
+            evidence.code = finding[0]
             log(WARNING, bus_name(bus) + text + ". " + v.advice(finding[0]))
-    evidence.code = finding[0]
+    evidence.judged = True
     evidence.reset(bus, now)
 
 

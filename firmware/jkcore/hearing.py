@@ -144,6 +144,7 @@ class Hearing:
     def _take(self, pack, kind: int, now: int) -> None:
         """A frame of this pack, whole. The poller learns what it was worth."""
         pack.counts[pk.BROKEN] = 0
+        was_online = pack.online
         verdict = self._intake.take(pack, kind, self._framer.frame, now)
         asked = not self.listening()
         job = self.job
@@ -161,19 +162,28 @@ class Hearing:
             self.poller.answered(pack, kind, now, verdict)
         elif kind == _LIVE:
             pack.misses = 0
-            self._learn_cycle(pack, now)
+            if not was_online:  # what it is may have changed (and old times do not compare)
+                pack.notes[pk.DUE + _ABOUT] = now
+            self._learn_cycle(pack, was_online, now)
         elif kind == _ABOUT:
             self.gaps.came(pack, verdict, now)
 
-    def _learn_cycle(self, pack, now: int) -> None:
-        """Time between two live frames of a pack when another master sets the pace: at once when it is shorter than
-        known, by halves when it is longer, so that a lost frame does not double it."""
+    def _learn_cycle(self, pack, was_online: bool, now: int) -> None:
+        """Time between two live frames of a pack when another master sets the pace: at once when it is somewhat shorter
+        than known, by halves when it is longer, so that a lost frame does not double it. Far shorter ones only count
+        slowly: after a stall of the network several frames of a pack are read at one moment."""
         before = pack.notes[pk.LIVE_ASKED]
         pack.notes[pk.LIVE_ASKED] = now
-        if before < 0 or since(now, before) > _FORGOTTEN:
-            return
-        cycle = since(now, before)
-        pack.turn = cycle if cycle < pack.turn or not pack.turn else (pack.turn + cycle) // 2
+        if pack.turn and not was_online:  # how long it was away says little of the pace: it is measured anew
+            pack.turn = 0
+        elif before >= 0 and since(now, before) <= _FORGOTTEN:
+            cycle = since(now, before)
+            if cycle > pack.turn > 0:
+                pack.turn = (pack.turn + cycle) // 2
+            elif 2 * cycle < pack.turn:
+                pack.turn -= pack.turn // 8
+            else:
+                pack.turn = cycle
 
     # units without a frame
 

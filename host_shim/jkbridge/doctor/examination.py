@@ -140,7 +140,8 @@ class Examination:
         if findings[0][0] in _MUTE and self._speeds:
             # Protocol 013 is JK Modbus at 9600 baud (protocol/rs485.md section 1.1).
             other = next(speed for speed in (9_600, USUAL_BAUD) if speed != self._baud)
-            found = self._ask(other)
+            heard, _ = self._listen(other, SILENCE_MS)  # somebody may talk at this speed
+            found = findings if heard.bytes_in else self._ask(other)
             if found[0][0] not in _MUTE and self._result.packs:
                 return self._at_other_speed(other, found)
         return findings
