@@ -89,6 +89,15 @@ def test_a_pack_that_falls_silent_is_offline_after_three_cycles():
     assert "offline" not in [m.payload for m in house.of("jkbms/1/availability")]
 
 
+def test_a_master_that_is_switched_off_is_not_called_damaged():
+    house = listening_house([1])
+    house.run(30)
+    house.line.master.off(house.now)
+    house.run(60)
+    assert house.bus.role() == "poll"
+    assert say(house, 30, "pack 0: no good live frame", "nothing of it is heard")
+
+
 def test_a_moved_dip_switch_is_followed_within_a_cycle():
     house = listening_house([1, 4])
     house.run(60)
@@ -125,6 +134,7 @@ def test_role_listen_never_asks_even_on_a_silent_line():
     house.run(300)
     assert house.requests == []
     assert len(say(house, 20, "as configured")) == 1
+    assert say(house, 30, "not one byte", "only speak when asked", "role to auto"), "the cure is the role, not the cable"
 
 
 def test_auto_asks_when_nobody_else_does():

@@ -221,7 +221,7 @@ class Rs485Bus(Hearing):
     def _why_silent(self, pack):
         if not self.is_open:
             return self.reason
-        if self.listening():
+        if self.listening() or not pack.address:  # the bus master is never asked
             return texts.WHY_UNHEARD
         if self.poller.state == LISTENING:
             return texts.WHY_FOREIGN
