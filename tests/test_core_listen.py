@@ -134,7 +134,7 @@ def test_role_listen_never_asks_even_on_a_silent_line():
     house.run(300)
     assert house.requests == []
     assert len(say(house, 20, "as configured")) == 1
-    assert say(house, 30, "not one byte", "only speak when asked", "role to auto"), "the cure is the role, not the cable"
+    assert say(house, 30, "not one byte", "only speak when asked", "role to auto"), "not the cable first"
 
 
 def test_auto_asks_when_nobody_else_does():
