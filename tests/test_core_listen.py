@@ -160,6 +160,15 @@ def test_nothing_is_counted_without_end_beside_a_master():
     assert max(counted.values()) < 5000
 
 
+def test_a_master_that_is_switched_off_is_not_called_damaged():
+    house = listening_house([1])
+    house.run(30)
+    house.line.master.off(house.now)
+    house.run(60)
+    assert house.bus.role() == "poll"
+    assert say(house, 30, "pack 0: no good live frame", "nothing of it is heard")
+
+
 def test_a_moved_dip_switch_is_followed_within_a_cycle():
     house = listening_house([1, 4])
     house.run(60)
@@ -210,6 +219,7 @@ def test_role_listen_never_asks_even_on_a_silent_line():
     house.run(300)
     assert house.requests == []
     assert len(say(house, 20, "as configured")) == 1
+    assert say(house, 30, "not one byte", "only speak when asked", "role to auto"), "not the cable first"
 
 
 def test_auto_asks_when_nobody_else_does():

@@ -86,8 +86,8 @@ _SENTENCES = (
     "too.",
     "bytes are heard, but nothing in them makes sense|Wrong speed, another protocol, A and B swapped, or noise. "
     + _JACK + _CABLE,
-    "not one byte is heard|Is the pack switched on, the plug in an RS485 jack, the right port named? Then swap A and "
-    "B.",
+    "not one byte is heard|Packs only speak when asked: without a pack at DIP 0 set role to auto. With one: is it "
+    "switched on, the plug in an RS485 jack, the right port named? Then swap A and B.",
     "only our own requests come back, no answer at address %s|The adapter works. Check the cable to the pack, swap A "
     "and B, check the DIP switches.",
     "no answer at address %s, and nothing else is heard|Are they switched on, the DIP switches set, the right port "

@@ -135,7 +135,8 @@ class Examination:
             why = "something was heard that may not be disturbed"
             return findings if verdicts.healthy(findings[0]) else [*findings, [verdicts.NOT_ASKED, why]]
         if not self._may_ask:
-            return [*findings, [verdicts.NOT_ASKED, "as told by --no-ask"]]
+            why = "role is listen" if self._role == "listen" else "as told by --no-ask"
+            return [*findings, [verdicts.NOT_ASKED, why]]
         findings = self._ask(self._baud)
         if findings[0][0] in _MUTE and self._speeds:
             # Protocol 013 is JK Modbus at 9600 baud (protocol/rs485.md section 1.1).
