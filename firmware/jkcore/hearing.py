@@ -27,11 +27,11 @@ _ADDRESS = table.offset_of("device_address", _SETTINGS)
 class Hearing:
     """Units of the line -> packs. Rs485Bus is built on it."""
 
-    def __init__(self, packs: list, poller, gaps, log, publisher):
-        """packs: what is known to be on the line; poller: asks them; gaps: of another master; publisher: is told."""
+    def __init__(self, packs: list, poller, log, publisher):
+        """packs: what is known to be on the line; poller: asks them; publisher: is told."""
         self.packs = packs
         self.poller = poller
-        self.gaps = gaps
+        self.gaps = None  # where something may be sent beside another master: the gaps between its requests
         self.accept_unasked = False  # True: nothing is ever sent, and frames are booked as when listening (replay)
         self.bytes_in = 0
         self.frames = 0
@@ -122,7 +122,8 @@ class Hearing:
             return
         if not self.accept_unasked:
             self.poller.overheard(address, now)
-            self.gaps.answered()
+            if self.gaps is not None:
+                self.gaps.answered()
             self._tell_gateway(False, address, now)
         if pack is None:
             pack = self._publisher.new_pack(self, address)
@@ -165,7 +166,7 @@ class Hearing:
             if not was_online:  # what it is may have changed (and old times do not compare)
                 pack.notes[pk.DUE + _ABOUT] = now
             self._learn_cycle(pack, was_online, now)
-        elif kind == _ABOUT:
+        elif kind == _ABOUT and self.gaps is not None:
             self.gaps.came(pack, verdict, now)
 
     def _learn_cycle(self, pack, was_online: bool, now: int) -> None:
@@ -214,27 +215,27 @@ class Hearing:
                 self._say_foreign(texts.FOREIGN_REQUESTS, framer.address, now)
             elif event == fr.REQUEST:
                 self._asked = self._find(framer.address)
-                self.gaps.asked(now)
+                if self.gaps is not None:
+                    self.gaps.asked(now)
 
     def _is_echo(self, now: int) -> bool:
         """True when the request or write just heard is our own."""
         framer = self._framer
         if self.listening():
-            return self.gaps.is_echo(framer.address, now)
+            return self.gaps is not None and self.gaps.is_echo(framer.address, now)
         return self.poller.is_echo(framer.address, framer.kind)
 
     def _answers_job(self, event: int, ours: bool, now: int) -> bool:
         """Tell the command under way of an ack or exception of its pack. True: that was all about it."""
         framer = self._framer
+        self.gaps.answered()
         if event == fr.EXCEPTION:
-            self.gaps.answered()
             self.job.heard_exception(framer.code, now)
             return self.listening()
         if event != fr.ACK or framer.kind:
             return False
         if ours and not self.poller.kind:
             self.poller.finish(now)
-        self.gaps.answered()
         self.job.heard_ack(framer.register, framer.words, now)
         return True
 

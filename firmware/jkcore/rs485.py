@@ -11,7 +11,6 @@ from jkcore import modbus, texts
 from jkcore import pack as pk
 from jkcore.clock import since
 from jkcore.exchange import LISTEN, LISTENING, POLL, READY, WAITING
-from jkcore.gaps import Gaps
 from jkcore.hearing import Hearing
 from jkcore.log import DEBUG, INFO, WARNING, say
 from jkcore.poll import Poller
@@ -34,7 +33,7 @@ class Rs485Bus(Hearing):
         seed: of chance, 0..65535."""
         self._network = "://" in (config.get("port") or "")
         poller = Poller([], interval, self._network, WANTED.index(config["role"]), seed)
-        super().__init__(packs, poller, Gaps(packs, config["ask_about"], self._network), log, publisher)
+        super().__init__(packs, poller, log, publisher)
         for pack in packs:
             if pack.address:  # the bus master answers nobody
                 poller.packs.append(pack)
@@ -48,9 +47,17 @@ class Rs485Bus(Hearing):
         self.interval = interval
         if self._network:
             self._watch_gateway()
+        if config["ask_about"]:
+            self.use_gaps()
         self._last_rx = 0
         self._led_since = 0  # when another master began to set the pace
         self._found_said = False
+
+    def use_gaps(self) -> None:
+        """Something may be sent beside another master: learn when."""
+        from jkcore.gaps import Gaps
+
+        self.gaps = Gaps(self.packs, self.config["ask_about"], self._network)
 
     def _watch_gateway(self) -> None:
         from jkcore.gateway import Gateway
@@ -144,7 +151,7 @@ class Rs485Bus(Hearing):
         count = poller.tick(self.tx, now) if self.job is None else self._serve_job(now)
         if count and self.gateway is not None:
             self.gateway.sent(now)
-        if not count and self.job is None and self.listening():
+        if not count and self.gaps is not None and self.job is None and self.listening():
             count = self.gaps.ask(self.tx, self._last_rx, now)
         return count
 
@@ -153,7 +160,7 @@ class Rs485Bus(Hearing):
         if not self.is_open:
             return 1000
         wait = 1000 if self.accept_unasked else self.poller.sleep_ms(now)
-        if self.job is not None and wait > 10 or self.gaps.wanted and self.listening() and self.gaps.left(now):
+        if self.job is not None and wait > 10 or self.gaps is not None and self.listening() and self.gaps.left(now):
             return 10 if wait > 10 else wait
         if self._framer.pending():
             quiet = since(now, self._last_rx)
@@ -245,6 +252,8 @@ class Rs485Bus(Hearing):
         """Carry out a command (a Transaction of jkcore.writes) before anything else is asked; `job` shows when it is
         done."""
         job.patience = self.poller.patience
+        if self.gaps is None:
+            self.use_gaps()
         self.job = job
 
     def _serve_job(self, now: int) -> int:
