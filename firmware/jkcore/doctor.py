@@ -24,9 +24,11 @@ REQUESTS = const(4)
 ANSWERS = const(5)
 
 _REMIND = const(600000)  # the same verdict is said again after this
+_WELL = const(10)  # good frames between two verdicts make the same one news again; a lucky one now and then does not
 _USUAL_BAUD = const(115200)
 _MASTER_ASKS = const(10)  # addresses: nobody but a JK master asks so many
 _ENOUGH = const(20)  # requests or frames before a share of errors means something
+_OTHERS_WELL = const(10)  # answers of the other packs before they show that the gateway passes bytes on
 _ECHO = const(11)  # bytes of a request
 
 
@@ -35,13 +37,15 @@ def judge(bus, log, now: int) -> None:
     evidence = bus.evidence
     finding = examine(bus)[0]
     text = v.text(finding)
-    changed = finding[0] != evidence.code
+    changed = finding[0] != evidence.said or evidence.good >= _WELL
+    evidence.good = 0
     if v.healthy(finding):  # it was heard, but this bridge makes nothing of it: the bus says why by itself
         evidence.verdict = None
     else:
         evidence.verdict = text
         if changed or since(now, evidence.told) >= _REMIND:
             evidence.told = now
+            evidence.said = finding[0]
             log(WARNING, bus_name(bus) + text + ". " + v.advice(finding[0]))
     evidence.code = finding[0]
     evidence.reset(bus, now)
@@ -94,7 +98,22 @@ def _gateway(bus, found: list) -> None:
     if faults & gateway.SHARED:
         found.append([v.GATEWAY_SECOND])
     if faults & gateway.LOSSY:
-        found.append([v.GATEWAY_DROPS])
+        found.append([v.GATEWAY_DROPS if _spread(bus.packs) else v.GATEWAY_HINT])
+
+
+def _spread(packs) -> bool:
+    """True when damage may be the gateway's: some answers come whole, and not one pack alone is struck."""
+    answers = lost = most = of_worst = 0
+    for pack in packs:
+        damaged = pack.counts[pk.DAMAGED] + pack.counts[pk.NO_ACK]
+        answers += pack.counts[pk.ANSWERS]
+        lost += damaged
+        if damaged > most:
+            most = damaged
+            of_worst = pack.counts[pk.ANSWERS]
+    if answers - of_worst >= _OTHERS_WELL:
+        return 8 * (lost - most) > most
+    return answers > 0
 
 
 def _polled(bus, found: list) -> None:

@@ -63,7 +63,9 @@ class Evidence:
         self.end = 0  # bytes put into it in this window; counted on from 2 x its size to 1 x
         self.verdict = None  # what the doctor said, short, for bridge/health; None: all is well
         self.code = -1  # and its code
+        self.said = -1  # the code that was logged last, and when
         self.told = 0
+        self.good = 0  # good frames since the doctor looked last
         self._base = array("i", [0] * _TOTALS)
         self._sampling = True
         self._waiting = True  # no good frame since the window began
@@ -127,6 +129,8 @@ class Evidence:
         """A good frame of this pack was used."""
         if pack.notes[pk.CONFLICT] < 0:  # else nobody knows whose it is
             self._good_at = now
+            if self.good < _MOST:
+                self.good += 1
             self._waiting = False
             self.verdict = None
             self.code = -1
