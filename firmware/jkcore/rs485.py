@@ -32,10 +32,12 @@ class Rs485Bus(Hearing):
     def __init__(self, config: dict, packs: list, interval: int, log, publisher, seed: int):
         """config: one bus of the configuration; packs: its Packs; interval: ms; publisher: told of new frames;
         seed: of chance, 0..65535."""
-        network = "://" in (config.get("port") or "")
-        asked = [pack for pack in packs if pack.address]  # the bus master answers nobody
-        poller = Poller(asked, interval, network, WANTED.index(config["role"]), seed)
-        super().__init__(packs, poller, Gaps(packs, config["ask_about"], network), log, publisher)
+        self._network = "://" in (config.get("port") or "")
+        # The bus master (address 0) answers nobody.
+        poller = Poller(
+            [pack for pack in packs if pack.address], interval, self._network, WANTED.index(config["role"]), seed
+        )
+        super().__init__(packs, poller, Gaps(packs, config["ask_about"], self._network), log, publisher)
         self.config = config
         self.tx = bytearray(16)
         self.is_open = False
@@ -44,14 +46,16 @@ class Rs485Bus(Hearing):
         self.role_told = self.role_said = ""  # role() that bridge/info and the log have told
         self.openings = 0
         self.interval = interval
-        self._network = network
-        if network:
-            from jkcore.gateway import Gateway
-
-            self.gateway = Gateway(config["port"], log)
+        if self._network:
+            self._watch_gateway(log)
         self._last_rx = 0
         self._opened = 0
         self._found_said = False
+
+    def _watch_gateway(self, log) -> None:
+        from jkcore.gateway import Gateway
+
+        self.gateway = Gateway(self.config["port"], log)
 
     # the port
 
