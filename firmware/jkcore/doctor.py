@@ -109,11 +109,8 @@ def _spread(packs) -> bool:
         answers += pack.counts[pk.ANSWERS]
         lost += damaged
         if damaged > most:
-            most = damaged
-            of_worst = pack.counts[pk.ANSWERS]
-    if answers - of_worst >= _OTHERS_WELL:
-        return 8 * (lost - most) > most
-    return answers > 0
+            most, of_worst = damaged, pack.counts[pk.ANSWERS]
+    return 8 * (lost - most) > most if answers - of_worst >= _OTHERS_WELL else answers > 0
 
 
 def _polled(bus, found: list) -> None:
