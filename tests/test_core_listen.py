@@ -362,6 +362,13 @@ def test_a_pack_that_does_not_tell_is_not_asked_for_ever():
     assert 3 <= len(house.asked(2, "about")) <= 6
 
 
+def test_nothing_is_asked_beside_a_master_that_fills_its_pauses_with_junk():
+    house = listening_house([1, 2], "15.41", junk=True, ask_about=True)
+    house.run(120)
+    assert house.requests == []
+    assert house.line.collisions == 0
+
+
 def test_nothing_is_asked_in_gaps_that_are_too_small_or_not_regular():
     house = listening_house([1, 2], ask_about=True)
     house.line.master.slot_ms = 130

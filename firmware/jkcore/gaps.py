@@ -62,6 +62,10 @@ class Gaps:
         off = (step + self._step // 2) % self._step - self._step // 2
         return abs(off) * 8 <= self._step <= step + step // 8
 
+    def noise(self) -> None:
+        """Bytes came between the units: some masters fill their pauses with junk, and then there is no gap."""
+        self._steady = 0
+
     def answered(self) -> None:
         """A frame or ack was heard: the line is free until the master's next request."""
         self._answered = True

@@ -19,6 +19,7 @@ from jkcore.shim import const
 _SETTINGS = const(1)
 _LIVE = const(2)
 _ABOUT = const(3)
+_PADDING = const(4)  # so many stray bytes are the adapter's
 _SUSPECT = const(6)  # damaged answers in a row before something is said
 _FORGOTTEN = const(600000)  # ms: a pack not heard for so long starts to be measured anew
 _ADDRESS = table.offset_of("device_address", _SETTINGS)
@@ -244,6 +245,8 @@ class Hearing:
         self.garbage = (self.garbage + framer.length) & 0x3FFFFFFF
         self.rejects[framer.reason] += 1
         say(self._log, TRACE, texts.REJECTED, framer.length, framer.reason)
+        if framer.length > _PADDING:
+            self.gaps.noise()
         if not framer.reason:
             return
         if not self.listening():

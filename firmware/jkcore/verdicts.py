@@ -69,7 +69,7 @@ _JACK = "Use a RS485-2 jack, or RS485-1 with protocol 001 (JK Modbus) chosen in 
 _SENTENCES = (
     "the port is not open: %s|See what is said about the port.",
     "the gateway speaks Modbus-TCP, not plain bytes|Set it to transparent TCP server (raw, none, no protocol).",
-    "a second client uses the gateway: requests of somebody else are heard|Stop the other program, or limit the "
+    "a second client uses the gateway: answers come that nobody here asked for|Stop the other program, or limit the "
     "gateway to one client.",
     "the gateway loses bytes|Let it pack by 10 ms of silence with at least 320 bytes, 115200 baud 8N1, and look at its "
     "WiFi.",

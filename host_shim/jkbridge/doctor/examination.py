@@ -64,6 +64,8 @@ class Result:
     baud: int = USUAL_BAUD
     listens: bool = False
     """Somebody else leads the line."""
+    expected: list[int] = field(default_factory=list)
+    """Addresses the user has configured, whether they answer or not."""
     failure: str = ""
     vanished: bool = False
 
@@ -190,7 +192,8 @@ class Examination:
     def _compare(self) -> None:
         """What the user expects against what is there."""
         answering = {pack["address"] for pack in self._result.packs if pack["frames"]}
-        missing = [address for address in self._configured or [] if address not in answering]
+        self._result.expected = list(self._configured or [])
+        missing = [address for address in self._result.expected if address not in answering]
         if missing and answering:
             self._result.findings.append([verdicts.SOME_SILENT, ", ".join(str(address) for address in missing)])
         if self._role == "poll" and any(f[0] in _LED for f in self._result.findings):
