@@ -245,7 +245,7 @@ class Hearing:
         self.garbage = (self.garbage + framer.length) & 0x3FFFFFFF
         self.rejects[framer.reason] += 1
         say(self._log, TRACE, texts.REJECTED, framer.length, framer.reason)
-        if framer.length > _PADDING:
+        if framer.length > _PADDING and self.gaps is not None:
             self.gaps.noise()
         if not framer.reason:
             return
