@@ -4,6 +4,7 @@ A home's loop: feed each bus what its port has, bus.tick and write, bridge.tick,
 what next_message gives while the session can take it.
 """
 
+from jkcore import pack as pk
 from jkcore import texts
 from jkcore.clock import since
 from jkcore.fields import table
@@ -16,6 +17,7 @@ from jkcore.shim import const, forget
 
 _SLOW = const(250)  # ms between two looks at what time alone makes due
 _BUS_INFO = const(400)  # bytes a bus may take in bridge/info
+_MOST_STRANGERS = const(16)
 _VOLTAGE = table.find("pack_voltage", 2)
 
 
@@ -35,6 +37,7 @@ class Bridge:
 
             self.desk = Desk(self, config)
         self.publisher = Publisher(self, config, per_second)
+        self._offered = {}  # terms found of packs not known yet
         self._names = {}  # what people call a pack, by its id
         for entry in config["pack"]:
             self._names[entry["id"]] = entry["name"]
@@ -87,13 +90,19 @@ class Bridge:
 
     def _make_pack(self, bus: dict, address: int):
         pack_id = bus["prefix"] + str(address)
-        return Pack(pack_id.encode(), address, self._names.get(pack_id) or "JK pack " + pack_id)
+        pack = Pack(pack_id.encode(), address, self._names.get(pack_id) or "JK pack " + pack_id)
+        if self.desk is not None and address:
+            pack.notes[pk.STALE] = 1  # until its terms are found
+        return pack
 
     def new_pack(self, bus, address: int):
         """A pack nobody configured was heard."""
         pack = self._make_pack(bus.config, address)
         bus.add(pack)
         self.packs.append(pack)
+        terms = self._offered.pop(pack.id, None)
+        if terms is not None:
+            self.publisher.offered(pack, terms)
         say(self.log, INFO, texts.HEARD, pack.id)
         return pack
 
@@ -113,6 +122,8 @@ class Bridge:
             topics.append(self._status_topic)
         if self._scans():
             topics.append(self._base.encode() + b"/+/availability")
+        if self._status_topic:
+            topics.append(self._base.encode() + b"/+/offered")
         if self.desk is not None:
             topics.extend(self.desk.subscriptions())
         return topics
@@ -131,6 +142,19 @@ class Bridge:
                 if pack not in self.packs and topic == self._base.encode() + b"/" + pack.id + b"/availability":
                     self.packs.append(pack)
                     self.publisher.recall(pack)
+
+    def _find_offered(self, pack_id: bytes, payload) -> None:
+        """The terms on which an earlier run offered to change settings of this pack."""
+        for bus in self.buses:
+            for pack in bus.packs:
+                if pack.id == pack_id:
+                    self.publisher.offered(pack, payload)
+                    if pack.notes[pk.STALE] and pack not in self.packs:
+                        self.packs.append(pack)  # it did exist; what is left of it has to be removed
+                        self.publisher.recall(pack)
+                    return
+        if len(self._offered) < _MOST_STRANGERS:
+            self._offered[pack_id] = bytes(payload)  # it may be heard yet
 
     def connected(self, now: int) -> None:
         """The MQTT session is up and the subscriptions are sent."""
@@ -164,6 +188,9 @@ class Bridge:
             if payload == b"online" and not retained:
                 say(self.log, INFO, texts.BIRTH)
                 self.publisher.announce(now)
+        elif topic.endswith(b"/offered"):
+            if retained:
+                self._find_offered(topic[len(self._base) + 1 : -len(b"/offered")], payload)
         elif topic.endswith(b"/availability"):
             if retained and payload == b"online":
                 self._remember(topic)

@@ -20,8 +20,10 @@ from jkcore.outbox import (
     LINK,
     LIVE,
     MESSAGES,
+    REACH,
     SETTINGS,
     STATES,
+    SWEEP,
     Outbox,
 )  # fmt: skip
 from jkcore.shim import const, forget
@@ -135,7 +137,7 @@ class Publisher(Outbox):
 
     def rare(self, pack, frame_type: int) -> None:
         """New settings or about data of this pack are kept."""
-        pack.pending |= SETTINGS if frame_type == 1 else ABOUT
+        pack.pending |= (SETTINGS if frame_type == 1 else ABOUT) | REACH
 
     def settings_changed(self, pack, frame) -> None:
         """The battery's settings differ from those kept."""
@@ -152,6 +154,24 @@ class Publisher(Outbox):
     def recall(self, pack) -> None:
         """A pack that has not answered in this run is known from an earlier one."""
         pack.pending |= AVAILABILITY
+
+    def offered(self, pack, terms) -> None:
+        """The terms on which an earlier run, or this one, offered to change settings of a pack (offers.py)."""
+        from jkcore import offers
+
+        same = terms == offers.terms(self.bridge.desk, pack)
+        forget("offers")
+        if self.bridge.desk is None:
+            forget("writes")
+        pack.notes[pk.STALE] = 0 if same else 1
+        if not same and self._prefix is not None and self.phase != STOPPED:
+            self._announce(pack, SWEEP)
+
+    def _announce(self, pack, flags: int) -> None:
+        """Tell Home Assistant about this pack, from the beginning."""
+        pack.pending |= flags
+        if self._discovery is not None:
+            self._discovery.begin_again(pack)
 
     def new_pack(self, bus, address: int):
         return self.bridge.new_pack(bus, address)
@@ -183,19 +203,30 @@ class Publisher(Outbox):
                 pack.pending |= LINK
             # Announced when its about frame is there, or 30 s after its first values; again when it changes.
             if pack.online and (pack.holds(3) or since(now, pack.notes[pk.FIRST_LIVE]) >= _UNANNOUNCED):
-                signature = pack.signature()
+                if pack.pending & REACH:
+                    self._look_at_limits(pack)
+                signature = pack.signature() ^ pack.notes[pk.WIDENED]
                 if signature != pack.announced:
                     pack.announced = signature
                     if not self._announcing():
                         self._announce_at = now  # its last value may be too old to compare with
-                    pack.pending |= (ANNOUNCE | CLEAR) if self._prefix is not None else 0
-                    if self._discovery is not None:
-                        self._discovery.begin_again(pack)
+                    if self._prefix is not None:
+                        self._announce(pack, ANNOUNCE | CLEAR | (SWEEP if pack.notes[pk.STALE] else 0))
         if reached(now, self._health_at):
             self._health_at = after(now, _HEALTH_EVERY)
             self._health = True
         if self._repeat_at >= 0 and reached(now, self._repeat_at):
             self._states_again(now)
+
+    def _look_at_limits(self, pack) -> None:
+        """Its settings are new: the limits Home Assistant knows may be too narrow for them."""
+        pack.pending &= ~REACH
+        desk = self.bridge.desk
+        if desk is not None and desk.configured and self._prefix is not None:
+            from jkcore import offers
+
+            pack.notes[pk.WIDENED] = offers.widened(desk, pack)
+            forget("offers")
 
     def sleep_ms(self, now: int) -> int:
         """How long nothing becomes due here by itself."""
@@ -254,7 +285,7 @@ class Publisher(Outbox):
 
     def _announcing(self) -> bool:
         for pack in self.bridge.packs:
-            if pack.pending & ANNOUNCE:
+            if pack.pending & (ANNOUNCE | SWEEP):
                 return True
         return self._own_due
 
@@ -274,15 +305,18 @@ class Publisher(Outbox):
                 return True
             self._own_due = False
         for pack in self.bridge.packs:
-            if pack.pending & ANNOUNCE:
+            if pack.pending & (ANNOUNCE | SWEEP):
                 if self._put_entity(message, pack, now):
                     return True
-                pack.pending &= ~(ANNOUNCE | CLEAR)
+                pack.pending &= ~(ANNOUNCE | CLEAR | SWEEP)
                 self._repeat_at = after(now, _REPEAT)
         if self._discovery is not None:
             self._discovery = None
             forget("discovery")
             forget("words")
+            forget("offers")
+            if self.bridge.desk is None:  # else it knows whether they are in use
+                forget("writes")
         return False
 
     def _put_entity(self, message, pack, now: int) -> bool:
@@ -290,9 +324,8 @@ class Publisher(Outbox):
         if self._discovery is None:
             from jkcore.discovery import Discovery
 
-            self._discovery = Discovery(self._prefix, self._base.decode(), self._interval)
-        clear = pack is not None and pack.pending & CLEAR > 0
-        if self._discovery.put(message, pack, clear):
+            self._discovery = Discovery(self._prefix, self._base.decode(), self._interval, self.bridge.desk)
+        if self._discovery.put(message, pack, pack.pending if pack is not None else ANNOUNCE):
             self._announce_at = after(now, self._pace)
             return True
         return False
