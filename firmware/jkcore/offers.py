@@ -95,8 +95,8 @@ class Offers:
         message.string(b"cmd_t", topic)
         message.put(b',"opt":false')
         if component(row) == "number":
-            low, high = self.reach(pack, limit)
-            for key, value in ((b"min", low), (b"max", high), (b"step", limit.step)):
+            span = self.reach(pack, limit)
+            for key, value in ((b"min", span[0]), (b"max", span[1]), (b"step", limit.step)):
                 message.key(key)
                 message.put_fixed(value, row.decimals)
             message.string(b"mode", b"box")
