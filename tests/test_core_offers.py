@@ -170,8 +170,11 @@ def test_the_lock_is_shown_while_commands_are_taken_and_gone_afterwards():
     topic = "homeassistant/sensor/jkbms_bridge/writes/config"
     store.run(60, **config("safe"))
     assert json.loads(store.retained[topic])["ops"] == ["off", "safe", "all"]
-    store.run(60, **config())
+    house = store.run(60, **config())
     assert topic not in store.retained
+    assert "jkbms/bridge/offered" not in store.retained
+    assert [m.payload for m in house.of(topic)] == [""]
+    assert Store().run(60).of(topic) == []
 
 
 LADDER = [

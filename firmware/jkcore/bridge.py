@@ -144,7 +144,10 @@ class Bridge:
                     self.publisher.recall(pack)
 
     def _find_offered(self, pack_id: bytes, payload) -> None:
-        """The terms on which an earlier run offered to change settings of this pack."""
+        """The terms on which an earlier run offered to change settings of this pack, or b"bridge"."""
+        if pack_id == b"bridge":
+            self.publisher.lock_offered()
+            return
         for bus in self.buses:
             for pack in bus.packs:
                 if pack.id == pack_id:

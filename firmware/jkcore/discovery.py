@@ -56,18 +56,31 @@ class Discovery:
     def _next(self, message, pack, step: int, flags: int) -> int:
         """Write the first message at or behind a step; returns the step behind it, 0 when nothing is left."""
         if pack is None:
-            count = words.BRIDGE_EXTRAS.count("\n")
-            if step < count:
-                self._put_extra(message, None, words.extra(words.BRIDGE_EXTRAS, step))
-            elif step == count:
-                self._put_lock(message)
-            return step + 1 if step <= count else 0
+            return self._next_own(message, step, flags)
         last = self._first_row() + 2 * table.rows()
         while step <= last:
             step += 1
             if self._put_step(message, pack, step - 1, last, flags):
                 return step
         return 0
+
+    def _next_own(self, message, step: int, flags: int) -> int:
+        """The same for the bridge's own entities. How much may be changed is told by a bridge that takes commands."""
+        count = words.BRIDGE_EXTRAS.count("\n")
+        if step < count:
+            self._put_extra(message, None, words.extra(words.BRIDGE_EXTRAS, step))
+            return step + 1
+        if step > count + 1 or self._desk is None and not flags & SWEEP:
+            return 0
+        if step > count:
+            self._put_note(message, None, b"lock" if self._desk is not None else b"")
+            return step + 1
+        extra = words.extra(words.LOCK_EXTRA, 0)
+        if self._desk is not None:
+            self._put_extra(message, None, extra)
+        else:
+            self._put_topic(message, None, extra[0], extra[1])
+        return step + 1
 
     def _first_row(self) -> int:
         """Step of the first row; each has two."""
@@ -106,19 +119,15 @@ class Discovery:
 
         if done:
             pack.notes[pk.STALE] = 0
-        message.start(True)
-        message.put((self._base + "/" + pack.id.decode() + "/offered").encode())
-        message.body()
-        message.put(offers.terms(self._desk, pack) if done else offers.CHANGING)
+        self._put_note(message, pack, offers.terms(self._desk, pack) if done else offers.CHANGING)
         return True
 
-    def _put_lock(self, message) -> None:
-        """How much may be changed just now; of a bridge that takes no commands an earlier run may have told it."""
-        extra = words.extra(words.LOCK_EXTRA, 0)
-        if self._desk is not None:
-            self._put_extra(message, None, extra)
-        else:
-            self._put_topic(message, None, extra[0], extra[1])
+    def _put_note(self, message, pack, note: bytes) -> None:
+        """<base>/<pack>/offered, <base>/bridge/offered: what the next run has to know; see offers.py."""
+        message.start(True)
+        message.put((self._base + "/" + _owner(pack) + "/offered").encode())
+        message.body()
+        message.put(note)
 
     def _put_offer(self, message, pack, number: int, flags: int) -> bool:
         """An entity of offers.EXTRAS, or its removal."""
@@ -178,7 +187,7 @@ class Discovery:
         return True
 
     def _device(self, pack) -> str:
-        return self._base + "_" + (pack.id.decode() if pack is not None else "bridge")
+        return self._base + "_" + _owner(pack)
 
     def _put_topic(self, message, pack, component: str, field: str) -> None:
         message.start(True)
@@ -214,7 +223,7 @@ class Discovery:
     def _put_extra(self, message, pack, extra) -> None:
         component, field, label, topic, template, more = extra
         self._put_head(message, pack, component, field, label)
-        owner = self._base + "/" + (pack.id.decode() if pack is not None else "bridge")
+        owner = self._base + "/" + _owner(pack)
         button = component == "button"
         message.string(b"cmd_t" if button else b"stat_t", owner + "/" + topic)
         if template:
@@ -253,6 +262,10 @@ class Discovery:
                     message.string(key, about_text(pack, r))
             message.string(b"via_device", self._device(None))
         message.close()
+
+
+def _owner(pack) -> str:
+    return pack.id.decode() if pack is not None else "bridge"
 
 
 def reader(row) -> str:

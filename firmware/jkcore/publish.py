@@ -65,6 +65,7 @@ class Publisher(Outbox):
         self._announce_at = 0  # no discovery message before this
         self._discovery = None  # while something is announced
         self._own_due = False  # the bridge's own entities are to be announced
+        self._own_flags = ANNOUNCE
         self._telling = None  # the pack being announced
         self._step = 0
 
@@ -166,6 +167,14 @@ class Publisher(Outbox):
         pack.notes[pk.STALE] = 0 if same else 1
         if not same and self._prefix is not None and self.phase != STOPPED:
             self._announce(pack, SWEEP)
+
+    def lock_offered(self) -> None:
+        """An earlier run, or this one, took commands and told how much may be changed."""
+        if self.bridge.desk is None and self._prefix is not None and self.phase != STOPPED:
+            self._own_due = True
+            self._own_flags = ANNOUNCE | SWEEP
+            if self._discovery is not None:
+                self._discovery.begin_again(None)
 
     def _announce(self, pack, flags: int) -> None:
         """Tell Home Assistant about this pack, from the beginning."""
@@ -304,6 +313,7 @@ class Publisher(Outbox):
             if self._put_entity(message, None, now):
                 return True
             self._own_due = False
+            self._own_flags = ANNOUNCE
         for pack in self.bridge.packs:
             if pack.pending & (ANNOUNCE | SWEEP):
                 if self._put_entity(message, pack, now):
@@ -325,7 +335,7 @@ class Publisher(Outbox):
             from jkcore.discovery import Discovery
 
             self._discovery = Discovery(self._prefix, self._base.decode(), self._interval, self.bridge.desk)
-        if self._discovery.put(message, pack, pack.pending if pack is not None else ANNOUNCE):
+        if self._discovery.put(message, pack, pack.pending if pack is not None else self._own_flags):
             self._announce_at = after(now, self._pace)
             return True
         return False
