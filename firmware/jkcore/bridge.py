@@ -17,7 +17,6 @@ from jkcore.shim import const, forget
 
 _SLOW = const(250)  # ms between two looks at what time alone makes due
 _BUS_INFO = const(400)  # bytes a bus may take in bridge/info
-_MOST_STRANGERS = const(16)
 _VOLTAGE = table.find("pack_voltage", 2)
 
 
@@ -37,7 +36,7 @@ class Bridge:
 
             self.desk = Desk(self, config)
         self.publisher = Publisher(self, config, per_second)
-        self._offered = {}  # terms found of packs not known yet
+        self.notes = {}  # of earlier runs about packs not known yet, see leftovers.py
         self._names = {}  # what people call a pack, by its id
         for entry in config["pack"]:
             self._names[entry["id"]] = entry["name"]
@@ -100,9 +99,11 @@ class Bridge:
         pack = self._make_pack(bus.config, address)
         bus.add(pack)
         self.packs.append(pack)
-        terms = self._offered.pop(pack.id, None)
-        if terms is not None:
-            self.publisher.offered(pack, terms)
+        if pack.id in self.notes:
+            from jkcore import leftovers
+
+            leftovers.compare(self, pack, self.notes.pop(pack.id))
+            forget("leftovers")
         say(self.log, INFO, texts.HEARD, pack.id)
         return pack
 
@@ -143,22 +144,6 @@ class Bridge:
                     self.packs.append(pack)
                     self.publisher.recall(pack)
 
-    def _find_offered(self, pack_id: bytes, payload) -> None:
-        """The terms on which an earlier run offered to change settings of this pack, or b"bridge"."""
-        if pack_id == b"bridge":
-            self.publisher.lock_offered()
-            return
-        for bus in self.buses:
-            for pack in bus.packs:
-                if pack.id == pack_id:
-                    self.publisher.offered(pack, payload)
-                    if pack.notes[pk.STALE] and pack not in self.packs:
-                        self.packs.append(pack)  # it did exist; what is left of it has to be removed
-                        self.publisher.recall(pack)
-                    return
-        if len(self._offered) < _MOST_STRANGERS:
-            self._offered[pack_id] = bytes(payload)  # it may be heard yet
-
     def connected(self, now: int) -> None:
         """The MQTT session is up and the subscriptions are sent."""
         self._session = True
@@ -192,8 +177,11 @@ class Bridge:
                 say(self.log, INFO, texts.BIRTH)
                 self.publisher.announce(now)
         elif topic.endswith(b"/offered"):
-            if retained:
-                self._find_offered(topic[len(self._base) + 1 : -len(b"/offered")], payload)
+            if retained and not self._stopping:
+                from jkcore import leftovers
+
+                leftovers.found(self, topic, payload)
+                forget("leftovers")
         elif topic.endswith(b"/availability"):
             if retained and payload == b"online":
                 self._remember(topic)

@@ -5,7 +5,6 @@ Payloads use the short keys all supported Home Assistant versions know.
 A device loads this module and words.py while it announces, and forgets them when all has been told.
 """
 
-from jkcore import pack as pk
 from jkcore import words
 from jkcore.fields import codes, table
 from jkcore.outbox import ANNOUNCE, CLEAR, SWEEP
@@ -46,139 +45,61 @@ class Discovery:
         if self._telling is not pack:
             self._telling = pack
             self._step = 0
-        if self._offers is None and pack is not None and (self._desk is not None or flags & SWEEP):
+        if self._offers is None and (self._desk is not None or flags & SWEEP):
             from jkcore.offers import Offers
 
-            self._offers = Offers(self._desk)
+            self._offers = Offers(self, self._desk)
         self._step = self._next(message, pack, self._step, flags)
         return self._step > 0
 
     def _next(self, message, pack, step: int, flags: int) -> int:
         """Write the first message at or behind a step; returns the step behind it, 0 when nothing is left."""
-        if pack is None:
-            return self._next_own(message, step, flags)
-        last = self._first_row() + 2 * table.rows()
-        while step <= last:
-            step += 1
-            if self._put_step(message, pack, step - 1, last, flags):
-                return step
+        first = 0  # steps of what lets people change something
+        if self._offers is not None:
+            first = self._offers.steps(pack)
+            if step < first:
+                done = self._offers.put_step(message, pack, step, flags)
+                if done:
+                    return done
+                step = first
+        extras = words.BRIDGE_EXTRAS if pack is None else words.PACK_EXTRAS
+        rows = first + extras.count("\n")
+        if flags & ANNOUNCE and step < rows:
+            self.put_extra(message, pack, words.extra(extras, step - first))
+            return step + 1
+        if flags & ANNOUNCE and pack is not None:
+            for r in range(step - rows, table.rows()):
+                if self._put_row(message, pack, r, flags):
+                    return r + rows + 1
+        last = rows + table.rows()
+        if self._offers is not None and step <= last and self._offers.put_end(message, pack, flags):
+            return last + 1
         return 0
-
-    def _next_own(self, message, step: int, flags: int) -> int:
-        """The same for the bridge's own entities. How much may be changed is told by a bridge that takes commands."""
-        count = words.BRIDGE_EXTRAS.count("\n")
-        if step < count:
-            self._put_extra(message, None, words.extra(words.BRIDGE_EXTRAS, step))
-            return step + 1
-        if step > count + 1 or self._desk is None and not flags & SWEEP:
-            return 0
-        if step > count:
-            self._put_note(message, None, b"lock" if self._desk is not None else b"")
-            return step + 1
-        extra = words.extra(words.LOCK_EXTRA, 0)
-        if self._desk is not None:
-            self._put_extra(message, None, extra)
-        else:
-            self._put_topic(message, None, extra[0], extra[1])
-        return step + 1
-
-    def _first_row(self) -> int:
-        """Step of the first row; each has two."""
-        extras = words.PACK_EXTRAS.count("\n")
-        return 1 + extras + (self._offers.count() if self._offers is not None else 0)
-
-    def _put_step(self, message, pack, step: int, last: int, flags: int) -> bool:
-        """One step of a pack; False when there is nothing to tell."""
-        if step == 0 or step == last:
-            return self._put_terms(message, pack, step == last, flags)
-        rows = self._first_row()
-        if step >= rows:
-            if step - rows & 1:
-                return self._put_row(message, pack, (step - rows) >> 1, flags)
-            return self._sweep_row(message, pack, (step - rows) >> 1, flags)
-        count = words.PACK_EXTRAS.count("\n")
-        if step > count:
-            return self._put_offer(message, pack, step - 1 - count, flags)
-        if flags & ANNOUNCE:
-            self._put_extra(message, pack, words.extra(words.PACK_EXTRAS, step - 1))
-        return flags & ANNOUNCE > 0
-
-    def _put_terms(self, message, pack, done: bool, flags: int) -> bool:
-        """<base>/<pack>/offered: before entities are exchanged, and when it is done.
-
-        While a frame is missing not all that it decides about is done.
-        """
-        if not flags & SWEEP:
-            return False
-        if self._desk is None:
-            if not done:
-                return False
-        elif not flags & ANNOUNCE or done and not (pack.holds(1) and pack.holds(3)):
-            return False
-        from jkcore import offers
-
-        if done:
-            pack.notes[pk.STALE] = 0
-        self._put_note(message, pack, offers.terms(self._desk, pack) if done else offers.CHANGING)
-        return True
-
-    def _put_note(self, message, pack, note: bytes) -> None:
-        """<base>/<pack>/offered, <base>/bridge/offered: what the next run has to know; see offers.py."""
-        message.start(True)
-        message.put((self._base + "/" + _owner(pack) + "/offered").encode())
-        message.body()
-        message.put(note)
-
-    def _put_offer(self, message, pack, number: int, flags: int) -> bool:
-        """An entity of offers.EXTRAS, or its removal."""
-        extra = words.extra(self._offers.extras(), number)
-        there = self._offers.extra(pack, extra[3])
-        if there and flags & ANNOUNCE:
-            self._put_extra(message, pack, extra)
-            return True
-        if there is False and flags & SWEEP:
-            self._put_topic(message, pack, extra[0], extra[1])
-            return True
-        return False
-
-    def _sweep_row(self, message, pack, r: int, flags: int) -> bool:
-        """Remove what row `r` was when it could be changed and now cannot, or the other way round."""
-        row = table.at(r)
-        if not flags & SWEEP or not self._offers.known(r):
-            return False
-        component = self._offers.component(r)
-        if self._offers.limit(pack, r):
-            if not flags & ANNOUNCE or not pack.present(r):
-                return False
-            component = reader(row)
-        self._put_topic(message, pack, component, table.name(r))
-        return True
 
     def _put_row(self, message, pack, r: int, flags: int) -> bool:
         """The entity of row `r`; False when there is nothing to tell about it."""
         row = table.at(r)
         group = row.ha & codes.GROUP_MASK
-        if not group or not flags & ANNOUNCE:
+        if not group:
             return False
-        limit = self._offers.limit(pack, r) if self._offers is not None else None
-        component = self._offers.component(r) if limit is not None else reader(row)
         name = table.name(r)
+        component = reader(row)
+        offered = self._offers is not None and self._offers.offered(pack, r)
+        if offered:
+            component = self._offers.component(r)
+            group = self._offers.group(row, name)
         if not pack.present(r):
             # Removed only when what decides about it is known: the frame itself, and the firmware.
             gone = flags & CLEAR and pack.holds(row.frame_type) and pack.holds(3) and row.when
             if gone:
-                self._put_topic(message, pack, component, name)
+                self.put_topic(message, pack, component, name)
             return bool(gone)
         self._put_head(message, pack, component, name, words.label(name))
-        owner = self._base + "/" + pack.id.decode() + "/"
-        message.string(b"stat_t", owner + _TOPICS[row.frame_type])
+        message.string(b"stat_t", self._base + "/" + pack.id.decode() + "/" + _TOPICS[row.frame_type])
         message.string(b"val_tpl", "{{ value_json." + name + "|default(none) }}")
-        if limit is not None:
-            self._offers.put(message, pack, limit, owner + "set/" + name)
         self._put_class(message, row, component)
-        if limit is not None:
-            message.string(b"ent_cat", b"config")
-            group = codes.DIAGNOSTIC if self._offers.wanted(row, name) else codes.HIDDEN
+        if offered:
+            self._offers.put(message, pack, r, self._base)
         elif group != codes.PRIMARY:
             message.string(b"ent_cat", b"diagnostic")
         if group == codes.HIDDEN:
@@ -189,14 +110,22 @@ class Discovery:
     def _device(self, pack) -> str:
         return self._base + "_" + _owner(pack)
 
-    def _put_topic(self, message, pack, component: str, field: str) -> None:
+    def put_topic(self, message, pack, component: str, field: str) -> None:
+        """Topic of an entity; with nothing behind it, its removal."""
         message.start(True)
         message.put((self._prefix + "/" + component + "/" + self._device(pack) + "/" + field + "/config").encode())
         message.body()
 
+    def put_note(self, message, pack, note: bytes) -> None:
+        """<base>/<pack>/offered, <base>/bridge/offered: what the next run has to know, see leftovers.py."""
+        message.start(True)
+        message.put((self._base + "/" + _owner(pack) + "/offered").encode())
+        message.body()
+        message.put(note)
+
     def _put_head(self, message, pack, component: str, field: str, label: str) -> None:
         """Topic, and the members every entity has."""
-        self._put_topic(message, pack, component, field)
+        self.put_topic(message, pack, component, field)
         device = self._device(pack)
         message.open()
         message.string(b"name", label)
@@ -220,7 +149,8 @@ class Discovery:
             message.key(b"ops")
             message.put(b'["' + b'","'.join(options) + b'"]')
 
-    def _put_extra(self, message, pack, extra) -> None:
+    def put_extra(self, message, pack, extra) -> None:
+        """An entity that is no row. extra: its six texts, see words.py."""
         component, field, label, topic, template, more = extra
         self._put_head(message, pack, component, field, label)
         owner = self._base + "/" + _owner(pack)

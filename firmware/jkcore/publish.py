@@ -64,8 +64,7 @@ class Publisher(Outbox):
         self._connected_at = 0
         self._announce_at = 0  # no discovery message before this
         self._discovery = None  # while something is announced
-        self._own_due = False  # the bridge's own entities are to be announced
-        self._own_flags = ANNOUNCE
+        self._own = 0  # what is to be told about the bridge's own entities: flags of outbox.py
         self._telling = None  # the pack being announced
         self._step = 0
 
@@ -92,11 +91,12 @@ class Publisher(Outbox):
         """Send discovery of everything again (Home Assistant has started)."""
         if self.phase == STOPPED:
             return
-        self._own_due = self._prefix is not None
+        if self._prefix is not None:
+            self._own |= ANNOUNCE
         self._discovery = None
         self._announce_at = now
         for pack in self.bridge.packs:
-            if pack.announced >= 0 and self._own_due:
+            if pack.announced >= 0 and self._own:
                 pack.pending |= ANNOUNCE
         self._states_again(now)
         self._repeat_at = after(now, _REPEAT)
@@ -138,7 +138,9 @@ class Publisher(Outbox):
 
     def rare(self, pack, frame_type: int) -> None:
         """New settings or about data of this pack are kept."""
-        pack.pending |= (SETTINGS if frame_type == 1 else ABOUT) | REACH
+        pack.pending |= SETTINGS if frame_type == 1 else ABOUT
+        if self.bridge.desk is not None:
+            pack.pending |= REACH
 
     def settings_changed(self, pack, frame) -> None:
         """The battery's settings differ from those kept."""
@@ -156,29 +158,14 @@ class Publisher(Outbox):
         """A pack that has not answered in this run is known from an earlier one."""
         pack.pending |= AVAILABILITY
 
-    def offered(self, pack, terms) -> None:
-        """The terms on which an earlier run, or this one, offered to change settings of a pack (offers.py)."""
-        from jkcore import offers
-
-        same = terms == offers.terms(self.bridge.desk, pack)
-        forget("offers")
-        if self.bridge.desk is None:
-            forget("writes")
-        pack.notes[pk.STALE] = 0 if same else 1
-        if not same and self._prefix is not None and self.phase != STOPPED:
-            self._announce(pack, SWEEP)
-
-    def lock_offered(self) -> None:
-        """An earlier run, or this one, took commands and told how much may be changed."""
-        if self.bridge.desk is None and self._prefix is not None and self.phase != STOPPED:
-            self._own_due = True
-            self._own_flags = ANNOUNCE | SWEEP
-            if self._discovery is not None:
-                self._discovery.begin_again(None)
-
-    def _announce(self, pack, flags: int) -> None:
-        """Tell Home Assistant about this pack, from the beginning."""
-        pack.pending |= flags
+    def announce_one(self, pack, flags: int) -> None:
+        """Tell Home Assistant about a pack (None: the bridge itself), from the beginning. flags of outbox.py."""
+        if self._prefix is None:
+            return
+        if pack is None:
+            self._own = flags
+        else:
+            pack.pending |= flags
         if self._discovery is not None:
             self._discovery.begin_again(pack)
 
@@ -213,29 +200,22 @@ class Publisher(Outbox):
             # Announced when its about frame is there, or 30 s after its first values; again when it changes.
             if pack.online and (pack.holds(3) or since(now, pack.notes[pk.FIRST_LIVE]) >= _UNANNOUNCED):
                 if pack.pending & REACH:
-                    self._look_at_limits(pack)
+                    from jkcore import offers
+
+                    offers.look(self.bridge.desk, pack)
+                    forget("offers")
+                    forget("leftovers")
                 signature = pack.signature() ^ pack.notes[pk.WIDENED]
                 if signature != pack.announced:
                     pack.announced = signature
                     if not self._announcing():
                         self._announce_at = now  # its last value may be too old to compare with
-                    if self._prefix is not None:
-                        self._announce(pack, ANNOUNCE | CLEAR | (SWEEP if pack.notes[pk.STALE] else 0))
+                    self.announce_one(pack, ANNOUNCE | CLEAR | (SWEEP if pack.notes[pk.STALE] else 0))
         if reached(now, self._health_at):
             self._health_at = after(now, _HEALTH_EVERY)
             self._health = True
         if self._repeat_at >= 0 and reached(now, self._repeat_at):
             self._states_again(now)
-
-    def _look_at_limits(self, pack) -> None:
-        """Its settings are new: the limits Home Assistant knows may be too narrow for them."""
-        pack.pending &= ~REACH
-        desk = self.bridge.desk
-        if desk is not None and desk.configured and self._prefix is not None:
-            from jkcore import offers
-
-            pack.notes[pk.WIDENED] = offers.widened(desk, pack)
-            forget("offers")
 
     def sleep_ms(self, now: int) -> int:
         """How long nothing becomes due here by itself."""
@@ -296,7 +276,7 @@ class Publisher(Outbox):
         for pack in self.bridge.packs:
             if pack.pending & (ANNOUNCE | SWEEP):
                 return True
-        return self._own_due
+        return self._own > 0
 
     def _put_state(self, message) -> bool:
         self._state = False
@@ -309,11 +289,10 @@ class Publisher(Outbox):
         """The next discovery message, at its pace: the bridge first, then one pack after the other."""
         if not reached(now, self._announce_at):
             return False
-        if self._own_due:
+        if self._own:
             if self._put_entity(message, None, now):
                 return True
-            self._own_due = False
-            self._own_flags = ANNOUNCE
+            self._own = 0
         for pack in self.bridge.packs:
             if pack.pending & (ANNOUNCE | SWEEP):
                 if self._put_entity(message, pack, now):
@@ -325,6 +304,7 @@ class Publisher(Outbox):
             forget("discovery")
             forget("words")
             forget("offers")
+            forget("leftovers")
             if self.bridge.desk is None:  # else it knows whether they are in use
                 forget("writes")
         return False
@@ -335,7 +315,7 @@ class Publisher(Outbox):
             from jkcore.discovery import Discovery
 
             self._discovery = Discovery(self._prefix, self._base.decode(), self._interval, self.bridge.desk)
-        if self._discovery.put(message, pack, pack.pending if pack is not None else self._own_flags):
+        if self._discovery.put(message, pack, pack.pending if pack is not None else self._own):
             self._announce_at = after(now, self._pace)
             return True
         return False

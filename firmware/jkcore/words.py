@@ -113,11 +113,6 @@ sensor~loop_gap~Longest loop gap~health~{{ value_json.loop_gap|default(none) }}~
 sensor~frames~Frames received~health~{{ (value_json.bus|default([{}]))[0].frames|default(none) }}~\
 "stat_cla":"total_increasing","sug_dsp_prc":0,"ent_cat":"diagnostic","en":false
 """
-# How much may be changed just now. Only of a bridge that takes commands.
-LOCK_EXTRA = """\
-sensor~writes~Changes allowed~health~{{ value_json.writes|default(none) }}~\
-"dev_cla":"enum","ops":["off","safe","all"],"ic":"mdi:lock-outline","ent_cat":"diagnostic"
-"""
 _LIST = "value_json.alarm_list|default([])"
 
 

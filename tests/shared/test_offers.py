@@ -6,11 +6,12 @@ import json
 import core_bytes as cb
 import core_writes as cw
 
-from jkcore import config, offers
+from jkcore import config, leftovers
 from jkcore.desk import Desk
 from jkcore.discovery import Discovery
 from jkcore.fields import table
 from jkcore.message import Message
+from jkcore.offers import Offers
 from jkcore.outbox import ANNOUNCE, CLEAR, SWEEP
 from jkcore.pack import Pack, blank_private
 from jkcore.writes import actions, lock, texts
@@ -218,12 +219,12 @@ def test_limits_contain_what_the_pack_holds_beyond_them():
     assert number(one, desk(), "max_discharge_current")[:2] == (1, 350)
     assert number(one, desk(), "charge_overcurrent_delay")[:2] == (1, 3600)
     # Home Assistant is told anew when such a value comes, changes or goes.
-    assert offers.widened(desk(), pack()) == 0
-    first = offers.widened(desk(), one)
+    assert Offers(None, desk()).widened(pack()) == 0
+    first = Offers(None, desk()).widened(one)
     assert first > 0
     cb.put(frame, 18, 3710, 4)
-    assert offers.widened(desk(), pack(cb.seal(frame))) not in (0, first)
-    assert offers.widened(desk("all", ""), pack(cw.settings())) == 0
+    assert Offers(None, desk()).widened(pack(cb.seal(frame))) not in (0, first)
+    assert Offers(None, desk("all", "")).widened(pack(cw.settings())) == 0
 
 
 def test_a_number_that_cannot_be_read_has_the_plain_limits():
@@ -237,17 +238,17 @@ def test_the_master_is_offered_nothing():
         for topic, payload in told(pack(address=0), desk(), flags):
             assert '"cmd_t"' not in payload
             assert "setting_result" not in topic or not payload
-    assert offers.terms(desk(), pack(address=0)) == b""
+    assert leftovers.terms(desk(), pack(address=0)) == b""
 
 
 def test_terms_tell_apart_what_is_announced_differently():
     one = pack()
     takes = (desk("safe"), desk("all"), desk("all", ""), desk("off", unlock="safe"), desk("safe", unlock="all"))
-    seen = {offers.terms(d, one) for d in takes}
+    seen = {leftovers.terms(d, one) for d in takes}
     assert len(seen) == len(takes)
-    assert offers.CHANGING not in seen
+    assert leftovers.CHANGING not in seen
     assert b"" not in seen
-    assert offers.terms(None, one) == b""
+    assert leftovers.terms(None, one) == b""
 
 
 def test_sweeping_leaves_one_entity_for_each_field_whatever_was_there():
@@ -283,4 +284,4 @@ def test_a_frame_that_is_missing_keeps_the_note_open():
     assert said == ["changing"]
     one.keep(cw.settings(), cb.SETTINGS)
     said = [p for t, p in told(one, desk(), ANNOUNCE | CLEAR | SWEEP) if t.endswith("/offered")]
-    assert said == ["changing", offers.terms(desk(), one).decode()]
+    assert said == ["changing", leftovers.terms(desk(), one).decode()]
