@@ -4,6 +4,7 @@ A home's loop: feed each bus what its port has, bus.tick and write, bridge.tick,
 what next_message gives while the session can take it.
 """
 
+from jkcore import pack as pk
 from jkcore import texts
 from jkcore.clock import since
 from jkcore.fields import table
@@ -35,6 +36,7 @@ class Bridge:
 
             self.desk = Desk(self, config)
         self.publisher = Publisher(self, config, per_second)
+        self.notes = {}  # of earlier runs about packs not known yet, see leftovers.py
         self._names = {}  # what people call a pack, by its id
         for entry in config["pack"]:
             self._names[entry["id"]] = entry["name"]
@@ -90,13 +92,21 @@ class Bridge:
 
     def _make_pack(self, bus: dict, address: int):
         pack_id = bus["prefix"] + str(address)
-        return Pack(pack_id.encode(), address, self._names.get(pack_id) or "JK pack " + pack_id)
+        pack = Pack(pack_id.encode(), address, self._names.get(pack_id) or "JK pack " + pack_id)
+        if self.desk is not None and address:
+            pack.notes[pk.STALE] = 1  # until its terms are found
+        return pack
 
     def new_pack(self, bus, address: int):
         """A pack nobody configured was heard."""
         pack = self._make_pack(bus.config, address)
         bus.add(pack)
         self.packs.append(pack)
+        if pack.id in self.notes:
+            from jkcore import leftovers
+
+            leftovers.compare(self, pack, self.notes.pop(pack.id))
+            forget("leftovers")
         say(self.log, INFO, texts.HEARD, pack.id)
         return pack
 
@@ -116,6 +126,8 @@ class Bridge:
             topics.append(self._status_topic)
         if self._scans():
             topics.append(self._base.encode() + b"/+/availability")
+        if self._status_topic:
+            topics.append(self._base.encode() + b"/+/offered")
         if self.desk is not None:
             topics.extend(self.desk.subscriptions())
         return topics
@@ -167,6 +179,12 @@ class Bridge:
             if payload == b"online" and not retained:
                 say(self.log, INFO, texts.BIRTH)
                 self.publisher.announce(now)
+        elif topic.endswith(b"/offered"):
+            if retained and not self._stopping:
+                from jkcore import leftovers
+
+                leftovers.found(self, topic, payload)
+                forget("leftovers")
         elif topic.endswith(b"/availability"):
             if retained and payload == b"online":
                 self._remember(topic)

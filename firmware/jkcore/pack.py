@@ -53,7 +53,9 @@ RAISED_ALARMS = const(18)  # halves of the alarms raised since the last event
 CLEARED_ALARMS = const(20)
 FLAT_ROW = const(22)  # next row to be sent as a topic of its own
 ABOUT_FAILS = const(23)  # questions for its about frame in a master's gaps without an answer
-_NOTES = const(24)
+STALE = const(24)  # 1: what of it can be changed may be announced otherwise than it is now (offers.py)
+WIDENED = const(25)  # which limits had to be widened for what it holds
+_NOTES = const(26)
 
 WAITING = const(0)  # what agreed() answers
 SAME = const(1)
