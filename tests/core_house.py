@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
     at: int
     address: int
-    kind: str  # live, settings, about
+    kind: str  # live, settings, about, write
 
 
 class Said(NamedTuple):
@@ -160,7 +160,8 @@ class House:
         count = self.bus.tick(now)
         if count:
             tx = bytes(self.bus.tx[:count])
-            self.requests.append(Request(self.elapsed, tx[0], REQUEST_NAMES[tx[3]]))
+            kind = REQUEST_NAMES.get(tx[3], "write") if tx[2] == 0x16 else "write"
+            self.requests.append(Request(self.elapsed, tx[0], kind))
             self.wire.write(tx, now)
         self.bridge.tick(now)
         if self.taking:

@@ -171,6 +171,14 @@ def test_all_faults_at_once(seed):
     assert rejected > 100, "the faults were there"
 
 
+# What makes the buzzer and the dry contacts go off (protocol/rs485.md section 1.1)
+TRIGGERS = (
+    "off", "low_soc", "pack_overvoltage", "pack_undervoltage", "cell_overvoltage", "cell_undervoltage",
+    "charge_overcurrent", "discharge_overcurrent", "battery_overtemp", "mos_overtemp", "system_alarm",
+    "battery_low_temp", "remote_control", "above_soc", "mos_fault",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_settings_and_about_are_those_of_the_pack(seed):
     house = House([1, 2, 3], interval=1, firmware="mixed", latency_ms=(5, 25), seed=seed)
@@ -184,7 +192,9 @@ def test_settings_and_about_are_those_of_the_pack(seed):
             for payload in messages:
                 for name, value in payload.items():
                     if name not in truth or isinstance(value, str) or name == "odd_run_time":
-                        if isinstance(value, str) and name in truth and value not in ("ON", "OFF"):
+                        if name.endswith("_trigger"):
+                            assert value == TRIGGERS[truth[name]]
+                        elif isinstance(value, str) and name in truth and value not in ("ON", "OFF"):
                             assert value == truth[name]
                         continue
                     assert any(round(value * 10**d) == truth[name] for d in range(4)), (address, name, value)

@@ -29,6 +29,11 @@ class Bridge:
         self.message = Message()
         self.info = self._make_info(config, runtime, board)  # bridge/info before and behind the buses
         self.packs = []
+        self.desk = None  # takes commands, where the configuration allows them
+        if config["writes"] != "off" or config["unlock"] != "off":
+            from jkcore.desk import Desk
+
+            self.desk = Desk(self, config)
         self.publisher = Publisher(self, config, per_second)
         self._names = {}  # what people call a pack, by its id
         for entry in config["pack"]:
@@ -108,6 +113,8 @@ class Bridge:
             topics.append(self._status_topic)
         if self._scans():
             topics.append(self._base.encode() + b"/+/availability")
+        if self.desk is not None:
+            topics.extend(self.desk.subscriptions())
         return topics
 
     def _scans(self) -> bool:
@@ -128,6 +135,8 @@ class Bridge:
     def connected(self, now: int) -> None:
         """The MQTT session is up and the subscriptions are sent."""
         self._session = True
+        if self.desk is not None:
+            self.desk.connected(now)
         if not self._clear:  # once clear, a reconnection needs no new look
             self._make_guard().connected(now)
         self._obey_guard(now)
@@ -141,6 +150,8 @@ class Bridge:
 
         Nothing that is not whole is used, but that a long bridge/health (several buses) tells whose it is.
         """
+        if self.desk is not None and self._is_order(topic, payload if whole else None, retained, dup, now):
+            return
         if not whole and (retained or not topic.endswith(b"/bridge/health")):
             say(self.log, DEBUG, texts.TOO_LONG, topic)
         elif topic == self.will_topic:
@@ -160,6 +171,12 @@ class Bridge:
             # bridge/health, and not our own
             self._make_guard().heard_other(payload, now)
             self._obey_guard(now)
+
+    def _is_order(self, topic: bytes, payload, retained: bool, dup: bool, now: int) -> bool:
+        """True for a command; it is carried out only where the topics are known to be ours."""
+        if self._clear and not self._stopping:
+            return self.desk.received(topic, payload, retained, dup, now)
+        return topic.find(b"/set", len(self._base)) > 0
 
     def _make_guard(self):
         """The guard; a device keeps it only while there is doubt."""
@@ -197,6 +214,8 @@ class Bridge:
             bus.check_stale(now)
             if bus.evidence.overdue(bus, now):
                 self._call_doctor(bus, now)
+        if self.desk is not None:
+            self.desk.tick(now)
         self._obey_guard(now)
         self.publisher.tick(now)
         for bus in self.buses:
@@ -234,6 +253,8 @@ class Bridge:
     def stop(self, now: int) -> None:
         """From now on only the offline messages come."""
         self._stopping = True
+        if self.desk is not None:
+            self.desk.stop(now)
         if self.publisher.is_down():
             self._session = False
         else:

@@ -49,13 +49,21 @@ def alarm_words(high: int, low: int) -> str:
     return ", ".join(found)
 
 
-def note_settings(log, pack, frame) -> int:
-    """The battery's settings in `frame` differ from those kept: somebody changed them. Returns the events to send."""
-    rows = _changed(pack, _with_settings(pack, frame))
+def note_settings(log, pack, frame, job) -> int:
+    """The battery's settings in `frame` differ from those kept: somebody changed them. Returns the events to send.
+
+    job: the command under way for this pack, or None; what it changes is told as its result, not as an event.
+    """
+    new = _with_settings(pack, frame)
+    old = pack.event if pack.event is not None else bytearray(pack.frame(1))  # one event may tell several changes
+    if job is not None:
+        for r in _changed(pack, new):
+            if job.touches(r):
+                _adopt(old, frame, table.at(r))
+    rows = _changed(_with_settings(pack, old), new)
     if not rows:
         return NOTHING
-    if pack.event is None:  # else the event still to be sent tells both changes
-        pack.event = bytes(pack.frame(1))
+    pack.event = old
     say(log, INFO, texts.CHANGED, pack.id, ", ".join([table.name(r) for r in rows]))
     return SETTING
 
@@ -67,6 +75,17 @@ def _with_settings(pack, frame):
     if pack.holds(3):
         other.keep(pack.frame(3), 3)
     return other
+
+
+def _adopt(old, new, row) -> None:
+    """Let the field of a row in a settings frame be what it is in another one."""
+    if row.kind == codes.BIT:
+        bit = 1 << (row.offset & 7)
+        at = (row.offset >> 4) + (row.offset >> 3 & 1)
+        old[at] = old[at] & ~bit | new[at] & bit
+        return
+    for i in range(row.offset, row.offset + (4 if row.kind in (codes.U32, codes.S32) else 1)):
+        old[i] = new[i]
 
 
 def _changed(pack, other) -> list:

@@ -154,6 +154,17 @@ class Exchange:
         pack.counts[REQUESTS] += 1
         return modbus.put_request(tx, pack.address, kind)
 
+    def wrote(self, pack, now: int) -> None:
+        """A write goes out: wait for its ack. What is asked for (kind) is then no frame: 0."""
+        self.pack = pack
+        self.kind = 0
+        self.sent_at = now
+        self.state = WAITING
+        self._echo_due = True
+        self._stray = 0
+        self.answer_bytes = 0
+        pack.counts[REQUESTS] += 1
+
     def expects(self, address: int, kind: int, now: int) -> bool:
         """True when a frame of this type from this pack answers a request of ours, even a late one."""
         if self.state != LISTENING:

@@ -29,7 +29,7 @@ NONE = const(0)
 FRAME = const(1)  # .kind, .address (NO_ADDRESS: no ack behind it); the bytes are in .frame
 REQUEST = const(2)  # a trigger request: .address, .kind
 WRITE = const(3)  # a write to another register: .address
-ACK = const(4)  # an ack with no frame in front of it: .address, .kind (0: of a write)
+ACK = const(4)  # an ack with no frame in front of it: .address, .kind (0: of a write), .register, .words
 EXCEPTION = const(5)  # .address, .code
 READ = const(6)  # FC03 request or its reply: .address
 REJECT = const(7)  # .reason, .length bytes
@@ -60,6 +60,8 @@ class Framer:
         self.kind = 0
         self.address = NO_ADDRESS
         self.code = 0
+        self.register = 0
+        self.words = 0
         self.reason = GARBAGE
         self.length = 0
 
@@ -239,5 +241,7 @@ class Framer:
         trigger = buf[at + 2] == modbus.TRIGGER_HIGH
         self.kind = modbus.requested_kind(buf[at + 3]) if trigger else 0
         if ack:
+            self.register = buf[at + 2] << 8 | buf[at + 3]
+            self.words = buf[at + 5]
             return ACK
         return REQUEST if self.kind else WRITE

@@ -16,6 +16,7 @@ _FASTEST = const(150)  # ms between two requests of a master; what is shorter is
 _SLOWEST = const(1500)
 _SURE = const(8)  # so many requests in a row in the same step before a gap is trusted
 _QUIET = const(8)  # behind the last byte
+_UNANSWERED = const(100)  # a pack that has not begun to answer by then is not there
 _ROOM = const(110)  # request, a slow answer, and some rest in front of the master's next request
 _ROOM_NETWORK = const(250)
 _AGAIN = const(10000)
@@ -33,6 +34,10 @@ class Gaps:
         self._room = _ROOM_NETWORK if network else _ROOM
         self._asked_at = -1  # the master's last request
         self._answered = False  # and whether its answer has been heard
+        self._room_silent = self._room + 40  # behind a request that nobody answered: to be sure
+        self._sent_at = 0  # our own last request, for its echo
+        self._sent_to = -1  # and to whom, -1: the echo was heard
+        self._echo_ms = 500 if network else 50
         self._step = 0  # ms from one request to the next
         self._steady = 0  # how many requests in a row kept to it
 
@@ -61,14 +66,35 @@ class Gaps:
 
     def left(self, now: int) -> int:
         """ms until the master may ask again; 0 while that is not known or an answer may still come."""
-        if self._steady < _SURE or not self._answered:
+        if self._steady < _SURE:
             return 0
-        left = self._step - since(now, self._asked_at)
-        return left if left > 0 else 0
+        passed = since(now, self._asked_at)
+        left = self._step - passed
+        if left <= 0 or self._answered:
+            return left if left > 0 else 0
+        return left if passed >= _UNANSWERED and left >= self._room_silent else 0
+
+    def free(self, last_rx: int, now: int) -> bool:
+        """True when a request of ours and its answer fit before the master's next one. last_rx: time of the last byte
+        heard."""
+        return since(now, last_rx) >= _QUIET and self.left(now) >= self._room
+
+    def sent(self, address: int, now: int) -> None:
+        """A request or write of ours goes out in this gap."""
+        self._sent_at = now
+        self._sent_to = address
+        self._answered = False
+
+    def is_echo(self, address: int, now: int) -> bool:
+        """True when a request heard is our own, thrown back by the adapter."""
+        if address != self._sent_to or since(now, self._sent_at) > self._echo_ms:
+            return False
+        self._sent_to = -1
+        return True
 
     def ask(self, tx, last_rx: int, now: int) -> int:
-        """The request to send in this gap (written to tx), 0 for none. last_rx: when the last byte was heard."""
-        if not self.wanted or since(now, last_rx) < _QUIET or self.left(now) < self._room:
+        """The request for an about frame to send in this gap (written to tx), 0 for none."""
+        if not self.wanted or not self.free(last_rx, now):
             return 0
         for pack in self.packs:
             if pack.address and pack.online and reached(now, pack.notes[DUE + _ABOUT]):
@@ -76,6 +102,7 @@ class Gaps:
                 pack.notes[ABOUT_FAILS] = fails + 1 if fails < _FAILS else 0
                 pack.notes[DUE + _ABOUT] = after(now, _AGAIN if fails < _FAILS else _LATER)
                 pack.counts[REQUESTS] += 1
+                self.sent(pack.address, now)
                 self._steady = 0  # one question, then the master is watched for a while again
                 return modbus.put_request(tx, pack.address, _ABOUT)
         return 0

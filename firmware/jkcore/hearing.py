@@ -44,6 +44,7 @@ class Hearing:
         self._publisher = publisher
         self._intake = Intake(log, publisher)
         self._foreign_said = [-1, -1]  # when: about bytes, about frames and requests
+        self.job = None  # the command being carried out: a Transaction of jkcore.writes
         self._asked = None  # the pack another master asked last
         self._unsure = fr.NO_ADDRESS  # the pack a settings frame without an ack named last
 
@@ -137,6 +138,9 @@ class Hearing:
         pack.counts[pk.BROKEN] = 0
         verdict = self._intake.take(pack, kind, self._framer.frame, now)
         asked = not self.listening()
+        job = self.job
+        if job is not None and pack is job.pack and self._framer.address != fr.NO_ADDRESS:
+            job.heard_frame(kind, self._framer.frame, now)
         if verdict == REFUSED:
             if asked:
                 self.poller.damaged(now)
@@ -173,7 +177,9 @@ class Hearing:
             return
         poller = self.poller
         ours = poller.state == WAITING and poller.pack.address == framer.address
-        if event == fr.REQUEST and poller.is_echo(framer.address, framer.kind):
+        if (event == fr.REQUEST or event == fr.WRITE) and self._is_echo(now):
+            return
+        if self.job is not None and framer.address == self.job.pack.address and self._answers_job(event, ours, now):
             return
         if ours and event == fr.EXCEPTION:
             poller.pack.counts[pk.EXCEPTIONS] += 1
@@ -191,6 +197,28 @@ class Hearing:
             elif event == fr.REQUEST:
                 self._asked = self._find(framer.address)
                 self.gaps.asked(now)
+
+    def _is_echo(self, now: int) -> bool:
+        """True when the request or write just heard is our own."""
+        framer = self._framer
+        if self.listening():
+            return self.gaps.is_echo(framer.address, now)
+        return self.poller.is_echo(framer.address, framer.kind)
+
+    def _answers_job(self, event: int, ours: bool, now: int) -> bool:
+        """Tell the command under way of an ack or exception of its pack. True: that was all about it."""
+        framer = self._framer
+        if event == fr.EXCEPTION:
+            self.gaps.answered()
+            self.job.heard_exception(framer.code, now)
+            return self.listening()
+        if event != fr.ACK or framer.kind:
+            return False
+        if ours and not self.poller.kind:
+            self.poller.finish(now)
+        self.gaps.answered()
+        self.job.heard_ack(framer.register, framer.words, now)
+        return True
 
     def _rejected(self, now: int) -> None:
         framer = self._framer

@@ -175,7 +175,9 @@ class Poller(Exchange):
     def damaged(self, now: int) -> None:
         """An answer came, but not a good one: the pack is there, so it is asked again soon."""
         self.spoil()
-        if self.state == WAITING and not self._ask_again(now):
+        if self.state == WAITING and not self.kind:  # to a write: whoever ordered it reads back what it did
+            self.finish(now)
+        elif self.state == WAITING and not self._ask_again(now):
             pack = self.pack
             if pack.misses > 1:
                 pack.misses = 1

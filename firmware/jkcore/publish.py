@@ -141,7 +141,9 @@ class Publisher(Outbox):
         """The battery's settings differ from those kept."""
         from jkcore import events
 
-        pack.pending |= events.note_settings(self.bridge.log, pack, frame)
+        desk = self.bridge.desk
+        job = desk.touching(pack) if desk is not None else None
+        pack.pending |= events.note_settings(self.bridge.log, pack, frame, job)
         forget("events")
 
     def went_offline(self, pack) -> None:
@@ -216,6 +218,8 @@ class Publisher(Outbox):
         return found
 
     def _find(self, message, now: int) -> bool:
+        if self.bridge.desk is not None and self.bridge.desk.put_result(message):
+            return True
         if self.phase == STOPPED:
             return self.put_pack(message, AVAILABILITY, now) or self._state and self._put_state(message)
         if self.phase == ANNOUNCING:

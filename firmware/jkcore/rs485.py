@@ -7,8 +7,8 @@ Roles: `poll` asks the packs (and stands down while somebody else does), `listen
 them say, `auto` listens first and asks when the line is silent.
 """
 
+from jkcore import modbus, texts
 from jkcore import pack as pk
-from jkcore import texts
 from jkcore.clock import since
 from jkcore.exchange import LISTEN, LISTENING, POLL, READY, WAITING
 from jkcore.gaps import Gaps
@@ -109,6 +109,8 @@ class Rs485Bus(Hearing):
 
     def tick(self, now: int) -> int:
         """Number of bytes of `tx` to send now."""
+        if self.job is not None:
+            self.job.tick(now)
         if not self.is_open:
             return 0
         pending = self._framer.pending()
@@ -122,17 +124,19 @@ class Rs485Bus(Hearing):
             self._framer.flush()
             self._drain(now)
             if poller.overdue(now):  # the flush may have found the answer, or that it was damaged
-                if poller.answer_bytes > _ECHO:
+                if not poller.kind:
+                    poller.finish(now)
+                elif poller.answer_bytes > _ECHO:
                     self._count(pk.DAMAGED)
                     self._damage(now)
                 else:
                     self._no_answer(now)
         if pending and self._network and poller.state == READY and since(now, self._last_rx) < _PIECES:
             return 0
-        count = poller.tick(self.tx, now)
+        count = poller.tick(self.tx, now) if self.job is None else self._serve_job(now)
         if count and self.gateway is not None:
             self.gateway.sent(now)
-        if not count and self.listening():
+        if not count and self.job is None and self.listening():
             count = self.gaps.ask(self.tx, self._last_rx, now)
         return count
 
@@ -141,8 +145,8 @@ class Rs485Bus(Hearing):
         if not self.is_open:
             return 1000
         wait = 1000 if self.accept_unasked else self.poller.sleep_ms(now)
-        if self.gaps.wanted and self.listening() and wait > 10 and self.gaps.left(now):
-            wait = 10
+        if self.job is not None and wait > 10 or self.gaps.wanted and self.listening() and self.gaps.left(now):
+            return 10 if wait > 10 else wait
         if self._framer.pending():
             quiet = since(now, self._last_rx)
             left = _IDLE - quiet if quiet < _IDLE else 0
@@ -228,6 +232,35 @@ class Rs485Bus(Hearing):
         return texts.WHY_SILENT if pack.counts[pk.TIMEOUTS] and pack.misses else texts.WHY_DAMAGED
 
     # asking
+
+    def start(self, job) -> None:
+        """Carry out a command (a Transaction of jkcore.writes) before anything else is asked; `job` shows when it is
+        done."""
+        job.patience = self.poller.patience
+        self.job = job
+
+    def _serve_job(self, now: int) -> int:
+        """What the command under way needs next, written to tx; nothing else is asked meanwhile."""
+        from jkcore.writes.transaction import WRITE
+
+        job = self.job
+        listening = self.listening()
+        if not (self.gaps.free(self._last_rx, now) if listening else self.poller.may_send(now)):
+            return 0
+        want = job.wants(now)
+        if want == WRITE:
+            count = job.request(self.tx, now)
+            if count and not listening:
+                self.poller.wrote(job.pack, now)
+        elif not want:
+            return 0
+        elif listening:
+            count = modbus.put_request(self.tx, job.pack.address, want)
+        else:
+            count = self.poller.ask(self.tx, job.pack, want, now)
+        if count and listening:
+            self.gaps.sent(job.pack.address, now)
+        return count
 
     def _no_answer(self, now: int) -> None:
         poller = self.poller

@@ -36,6 +36,8 @@ def put_health(message, bridge, now: int) -> None:
     for pack in bridge.packs:
         online += pack.online
     message.numbers(b"uptime packs packs_online", (bridge.uptime_s, len(bridge.packs), online))
+    if bridge.desk is not None:
+        message.string(b"writes", bridge.desk.word(now))
     message.key(b"bus")
     message.put_byte(91)
     for bus in bridge.buses:

@@ -74,7 +74,7 @@ _SENTENCES = (
     "001)",
     "another master asks the packs on this line (a JK pack at DIP address 0, an inverter or another bridge): listening "
     "to what they tell it, sending nothing",
-    "listening only, as configured: sending nothing",
+    "listening only, as configured",
     "nobody else talks on this line: asking the packs",
     "the other master has fallen silent: asking the packs again",
     "pack %s has not been heard: the master on this line gets no answer from address %d; " + _LOOK_AT,

@@ -13,7 +13,7 @@ HELP = {
     'device: "console", or "tcp://host:port" of a program that listens there.',
     "capture_size": "MB after which such a file is renamed to <file>.1, .2 and so on.",
     "capture_files": "How many files of a recording are kept, the newest included.",
-    "writes": "What may be changed from outside: nothing (off); what cannot do harm (safe); or all documented settings, "
+    "writes": "What may be changed from outside: nothing (off); what cannot do harm (safe); all documented settings, "
     "the dangerous ones only with a confirmation word in the command (all).",
     "unlock": "The most that a command may raise `writes` to for some minutes; off: no command can.",
     "bus.kind": "What the batteries are connected to.",

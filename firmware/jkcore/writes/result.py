@@ -9,7 +9,41 @@ A group:    {"status":"exception","reason":"...","fields":[{...},{...}]}, each w
 
 from jkcore.fields import codes, table
 from jkcore.writes import actions, decimals, texts
-from jkcore.writes.transaction import NOT_SENT, REFUSED, STATUS_NAMES
+from jkcore.writes.refusal import CommandError
+from jkcore.writes.transaction import NOT_SENT, OK, REFUSED, STATUS_NAMES
+
+
+def put(message, command, outcome) -> None:
+    """The payload of a result. outcome: the Transaction, a CommandError, or None: carried out at once (an unlock)."""
+    if outcome is None:
+        message.open()
+        _put_done_at_once(message, command)
+        message.close()
+    elif isinstance(outcome, CommandError):
+        put_refused(message, command, outcome)
+    else:
+        put_done(message, command, outcome)
+
+
+def summary(pack_id: bytes, command, outcome):
+    """(went well, a line for the log) of a result. No value: those are for whoever sent the command."""
+    names = ", ".join([decimals.shown(name) for name in command.names])
+    who = "command for %s (%s): " % (pack_id.decode(), names or "?")
+    if outcome is None:
+        return True, who + "ok"
+    if isinstance(outcome, CommandError):
+        return False, who + "refused: " + texts.sentence(outcome.code, outcome.values)
+    reason = ": " + texts.sentence(outcome.why[0], outcome.why[1]) if outcome.why else ""
+    return outcome.status == OK, who + STATUS_NAMES[outcome.status].decode() + reason
+
+
+def _put_done_at_once(message, command) -> None:
+    """An unlock: what was asked for is what counts now."""
+    message.string(b"field", command.names[0])
+    message.string(b"asked", command.given[0])
+    message.string(b"status", STATUS_NAMES[OK])
+    message.string(b"value", command.given[0])
+    _put_reason(message, None)
 
 
 def put_done(message, command, transaction) -> None:

@@ -50,6 +50,9 @@ ACK_LOST = const(43)
 LOST_UNCHANGED = const(44)
 UNLOCK = const(45)  # what came
 STOPPED = const(46)
+MASTER = const(47)
+CONFLICT = const(48)  # address
+UNLOCK_LIMIT = const(49)  # what, the most allowed
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -100,6 +103,10 @@ _SENTENCES = (
     "the battery did not acknowledge it, and nothing has changed",
     "'%s' is no unlock command: off, or safe or all and a number of minutes from 1 to 60, like: safe 10",
     "the bridge stopped before the command was done; what is not told as read back is not known",
+    "this pack is the bus master (DIP address 0), which takes no writes on RS485-2: connect its RS485-1 with protocol "
+    "001, or give it another address",
+    "two packs answer at address %d: nothing is sent until each has an address of its own",
+    "unlock to %s is not allowed: `unlock` of the configuration is %s",
 )
 
 
