@@ -55,15 +55,20 @@ def check_rating(limit, value: int, now: int, pack) -> None:
     if value == now:
         return
     model = model_of(pack)
-    rating = None
-    for known, amperes in _RATINGS:
-        if known == model:
-            rating = 1000 * (int(known[2]) if limit.bound == codes.BALANCE_LIMIT else amperes)
+    rating = rating_of(model, limit.bound)
     if rating is None:
         if value > now:
             raise CommandError(texts.NO_RATING, table.name(limit.row), model or "?")
     elif value > rating:
         raise CommandError(texts.RATING, table.name(limit.row), plain(value, 3), plain(rating, 3), model)
+
+
+def rating_of(model: str, bound: int):
+    """mA a model (without its JK_) is rated for; bound: CURRENT_LIMIT or BALANCE_LIMIT. None: not known."""
+    for known, amperes in _RATINGS:
+        if known == model:
+            return 1000 * (int(known[2]) if bound == codes.BALANCE_LIMIT else amperes)
+    return None
 
 
 def model_of(pack) -> str:

@@ -7,7 +7,8 @@ UNUSABLE = 2
 
 
 class ChangeError(Exception):
-    """The text is a sentence. code: of the process: 1 refused or failed, 2 the command line, file or way is unusable."""
+    """The text is a sentence. code: of the process: FAILED when it was refused or went wrong, UNUSABLE for the command
+    line, a file, or the way to the packs."""
 
     def __init__(self, text: str, code: int = FAILED) -> None:
         super().__init__(text)

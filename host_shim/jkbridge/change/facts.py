@@ -52,6 +52,7 @@ class Facts:
     """False: whoever carries the command out knows it, and does not tell."""
     note: str = ""
     """How fresh this is; a sentence."""
+    online: bool = True
 
     def value(self, name: str) -> Any:
         """Value of a field of settings or about, None when there is none."""

@@ -11,7 +11,7 @@ from jkbridge.change.facts import rows
 from jkcore.config import distance
 from jkcore.fields import codes, table
 from jkcore.modbus import ABOUT, SETTINGS
-from jkcore.writes import actions, limits
+from jkcore.writes import actions, decimals, jsonobject, limits
 from jkcore.writes.command import LONGEST, Command
 from jkcore.writes.lock import ALL
 from jkcore.writes.refusal import CommandError
@@ -35,11 +35,12 @@ class Order:
         return ("{" + ",".join(members) + "}").encode()
 
     def fits(self) -> bool:
-        """True when it is short enough for one command."""
-        if len(self.payload()) > LONGEST:
+        """True when it is short enough for one command, with the confirmation word."""
+        payload = Order(self.pack, self.items, word(self.pack), self.id).payload()
+        if len(payload) > LONGEST:
             return False
         try:
-            self.command()
+            jsonobject.read(payload)
         except CommandError:
             return False
         return True
@@ -98,7 +99,8 @@ def _canonical(pack: str, name: str, value: str) -> str:
         raise ChangeError(f"{reason(e)}.") from None
     r, asked = command.rows[0], command.asked[0]
     if r >= actions.FIRST:
-        return value
+        _, _, words_wide, places, _, _ = actions.entry(r)
+        return "PRESS" if words_wide == 1 else str(decimals.plain(asked, places))
     return str(limits.told(r, asked))
 
 
