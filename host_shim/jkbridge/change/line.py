@@ -11,6 +11,7 @@ from jkbridge.clock import now_ms, since
 from jkbridge.loop import Wake
 from jkbridge.ports import PortEvent, SerialPort
 from jkcore import pack as pk
+from jkcore.exchange import LISTENING
 from jkcore.pack import Pack
 from jkcore.rs485 import Rs485Bus
 from jkcore.writes.reading import Reading
@@ -22,6 +23,7 @@ _QUIET_POLL_MS = 60_000
 _READ_MS = 12_000
 _READ_GAPS_MS = 45_000
 """Beside a JK master, whose pace has to be learnt first."""
+_DECIDE_MS = 8_000
 _FIND_MS = 60_000
 _CYCLE_MS = 16_000
 """The slowest JK master takes 12.8 s for all addresses."""
@@ -200,6 +202,8 @@ class Line:
 
     def run(self, job: Any, limit_ms: int | None = None) -> bool:
         """Carry out a job (a Transaction, a ReadJob); False when it is not done in time."""
+        # First it has to be known whose line this is: a job goes out between requests of our own, or in a master's gaps.
+        self.until(lambda: self.bus.poller.state != LISTENING or self.led(), _DECIDE_MS)
         self.bus.start(job)
         try:
             return self.until(lambda: not job.busy(), limit_ms)
