@@ -157,10 +157,6 @@ class Desk:
 
     def stop(self, now: int) -> None:
         """The bridge ends: what is under way is told as not known, what waits as not done."""
-        for bus in self._bridge.buses:
-            if bus.job is not None and bus.job.busy():
-                bus.job.abort()
-        self.tick(now)
         if self._waiting:
             from jkcore.writes import texts
             from jkcore.writes.refusal import CommandError
@@ -168,8 +164,10 @@ class Desk:
             for pack, command, _ in self._waiting:
                 self._done(pack.id, command, CommandError(texts.STOPPED))
             self._waiting = []
-            for bus in self._bridge.buses:
-                bus.job = None
+        for bus in self._bridge.buses:
+            if bus.job is not None and bus.job.busy():
+                bus.job.abort()
+        self.tick(now)
 
     def touching(self, pack):
         """The command under way for this pack, None without one: what it changes is not by another hand."""

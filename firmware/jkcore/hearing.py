@@ -83,6 +83,10 @@ class Hearing:
             self._count(pk.NO_ACK)
             say(self._log, DEBUG, texts.NO_ACK)
             self._damage(now)
+        elif self.job is not None and pack is self.job.pack and self._ends_write(kind):
+            self.poller.finish(now)
+            self._intake.take(pack, kind, framer.frame, now)
+            self.job.heard_frame(kind, framer.frame, now)
         elif pack is not None and self.poller.expects(address, kind, now):
             self._take(pack, kind, now)
         elif self.poller.doubled(address, kind, now):
@@ -95,6 +99,10 @@ class Hearing:
                 self._say_foreign(texts.FOREIGN_FRAMES, address, now)
             else:
                 self._unasked(pack, address, kind, now)
+
+    def _ends_write(self, kind: int) -> bool:
+        """True for the settings frame that a preset is answered with (protocol/rs485.md section 8.4)."""
+        return kind == _SETTINGS and self.poller.state == WAITING and not self.poller.kind
 
     def _find(self, address: int):
         for pack in self.packs:
