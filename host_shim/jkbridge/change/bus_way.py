@@ -31,8 +31,6 @@ class BusWay:
     writes: off, safe or all, what may be changed. wanted: ids of the packs, None for all.
     """
 
-    direct = True
-
     def __init__(
         self,
         config: dict[str, Any],
@@ -45,6 +43,7 @@ class BusWay:
         self._buses: list[dict[str, Any]] = config["bus"]
         self._chemistries = {entry["id"]: entry["chemistry"] for entry in config["pack"] if entry["chemistry"]}
         self._writes = writes
+        self.level = WORDS.index(writes)
         self._wanted = wanted
         self._log = log
         self._connect = connect
@@ -79,9 +78,7 @@ class BusWay:
     def facts(self, pack: str) -> Facts:
         """What a pack says now: two agreeing frames of settings and about. ChangeError when it does not answer."""
         line, one = self._find(pack)
-        if not one.address:
-            raise ChangeError(_refusal(texts.MASTER))
-        job = line.read(one, (SETTINGS, ABOUT))
+        job = line.read(one, (SETTINGS, ABOUT) if one.address else (SETTINGS,))
         if not job.has(SETTINGS):
             raise ChangeError(self._silent(line, pack), UNUSABLE)
         told = job.frames.scaled(_ADDRESS)
@@ -102,15 +99,14 @@ class BusWay:
     def order(self, order: Order, steps: int) -> Result:
         """Carry out a command, with everything that stands in its result. steps: how many writes it may take."""
         line, one = self._find(order.pack)
-        level = WORDS.index(self._writes)
         command = None
         try:
             if not one.address:
                 raise CommandError(texts.MASTER)
             if one.notes[pk.CONFLICT] >= 0:
                 raise CommandError(texts.CONFLICT, one.address)
-            command = order.command(level)
-            transaction = Transaction(command, one, level, self._chemistries.get(order.pack), self._clock.now())
+            command = order.command(self.level)
+            transaction = Transaction(command, one, self.level, self._chemistries.get(order.pack), self._clock.now())
         except CommandError as e:
             return {"id": order.id, "status": "refused", "reason": reason(e), "fields": []}
         try:

@@ -86,11 +86,11 @@ class ReadJob:
 
     def has(self, kind: int) -> bool:
         """True when a type of frame is read."""
-        return self._read[kind]
+        return self._read.get(kind, False)
 
     def wants(self, now: int) -> int:
-        """The type of frame to ask for, 0: none."""
-        return next((kind for kind, done in self._read.items() if not done), 0)
+        """The type of frame to ask for, 0: none. A bus master answers nobody, and tells its settings by itself."""
+        return 0 if not self.pack.address else next((kind for kind, done in self._read.items() if not done), 0)
 
     def heard_frame(self, kind: int, frame: Any, now: int) -> None:
         """A whole frame of the pack."""
@@ -202,7 +202,7 @@ class Line:
 
     def run(self, job: Any, limit_ms: int | None = None) -> bool:
         """Carry out a job (a Transaction, a ReadJob); False when it is not done in time."""
-        # First it has to be known whose line this is: a job goes out between requests of our own, or in a master's gaps.
+        # First it has to be known whose line this is: a job goes out between requests of our own or in a master's gaps.
         self.until(lambda: self.bus.poller.state != LISTENING or self.led(), _DECIDE_MS)
         self.bus.start(job)
         try:

@@ -15,6 +15,7 @@ from jkbridge.change.errors import FAILED, UNUSABLE, ChangeError
 from jkbridge.change.facts import Facts, members
 from jkbridge.change.order import Order
 from jkbridge.tls import tls_context
+from jkcore.writes.lock import ALL
 
 _TOPICS = ("bridge/state", "bridge/info", "bridge/result", "+/availability", "+/settings", "+/about", "+/result")
 _CONNECT_S = 5.0
@@ -40,7 +41,7 @@ class MqttWay:
     configuration. patience: factor of all time-outs. Raises BrokerError.
     """
 
-    direct = False
+    level = ALL
 
     def __init__(
         self, mqtt: dict[str, Any], base: str, chemistries: dict[str, str], patience: float = 1.0

@@ -51,10 +51,10 @@ class Proposal:
         return bool(self.order.items)
 
 
-def propose(wanted: Order, facts: Facts, one: bool = True) -> Proposal:
+def propose(wanted: Order, facts: Facts, level: int = ALL, one: bool = True) -> Proposal:
     """Check an order against the pack. It is not sent. What is set so already is left out of it.
 
-    one: it must fit one command.
+    level: how much may be changed; ALL where somebody else decides. one: it must fit one command.
     """
     order = Order(wanted.pack, [], "", wanted.id)
     proposal = Proposal(order, facts)
@@ -72,6 +72,9 @@ def propose(wanted: Order, facts: Facts, one: bool = True) -> Proposal:
     if not facts.online:
         proposal.refusal = f"Pack {facts.pack} is offline."
         return proposal
+    if not facts.address:
+        proposal.refusal = f"{reason(CommandError(texts.MASTER))}."
+        return proposal
     if one and not order.fits():
         proposal.refusal = "That is too much for one command: change a part of it first, the rest with another one."
         return proposal
@@ -79,7 +82,9 @@ def propose(wanted: Order, facts: Facts, one: bool = True) -> Proposal:
         return proposal
     proposal.dangers = dangers(order, facts)
     try:
-        proposal.steps = check(order, facts)
+        for name, text in order.items:
+            Order(order.pack, [(name, text)], proposal.word).command(level)
+        proposal.steps = check(order, facts, level)
     except CommandError as e:
         proposal.refusal = f"{reason(e)}."
     return proposal
@@ -98,7 +103,7 @@ def whole(pack: str, items: list[tuple[str, str]], confirmed: bool = True) -> Co
     return command
 
 
-def check(order: Order, facts: Facts) -> int:
+def check(order: Order, facts: Facts, level: int = ALL) -> int:
     """How many writes the order takes, if the core finds nothing against it; CommandError else.
 
     Actions are left to whoever carries them out, as they are compared with
@@ -108,7 +113,7 @@ def check(order: Order, facts: Facts) -> int:
         return 1
     pack = facts.reading()
     try:
-        return len(plan.make(whole(order.pack, order.items), pack, pack, ALL, facts.chemistry))
+        return len(plan.make(whole(order.pack, order.items), pack, pack, level, facts.chemistry))
     except CommandError as e:
         if e.code == texts.NO_CHEMISTRY and not facts.chemistry_known:
             return len(order.items)

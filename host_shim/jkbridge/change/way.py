@@ -20,8 +20,9 @@ _EMBEDDED = ("127.0.0.1", 1883)
 class Way(Protocol):
     """What the commands need of either."""
 
-    direct: bool
     name: str
+    level: int
+    """How much may be changed; ALL where the bridge decides."""
 
     def packs(self) -> list[str]: ...
 

@@ -23,7 +23,7 @@ def change(args: argparse.Namespace, way: Way, screen: Screen) -> int:
     packs = way.packs() if args.packs_wanted is None else args.packs_wanted
     if not packs:
         raise ChangeError(f"No pack was found on {way.name}.", UNUSABLE)
-    proposals = [propose(parse(pack, args.changes), way.facts(pack)) for pack in packs]
+    proposals = [propose(parse(pack, args.changes), way.facts(pack), way.level) for pack in packs]
     for proposal in proposals:
         report.show_proposal(screen, proposal)
     if any(proposal.refusal for proposal in proposals):
@@ -51,7 +51,7 @@ def bring_back(args: argparse.Namespace, way: Way, screen: Screen) -> int:
     if not choice.items:
         screen.say(f"Nothing to restore: pack {args.pack} is set like the backup.", GOOD)
         return 0
-    proposal = propose(Order(args.pack, choice.items), now, one=False)
+    proposal = propose(Order(args.pack, choice.items), now, way.level, one=False)
     orders = [] if proposal.refusal else groups.split(args.pack, choice.items, now, bool(proposal.dangers))
     report.show_proposal(screen, proposal)
     if proposal.refusal:
