@@ -99,7 +99,7 @@ class LineEnd:
 
 
 class Rig:
-    """addresses: packs on the line; chemistry: as configured of them; writes: of the configuration; more: of the bus."""
+    """addresses: packs on the line; chemistry: as configured; writes: of the configuration; bus: more keys of it."""
 
     def __init__(
         self,

@@ -120,7 +120,7 @@ def test_what_is_set_so_already_is_not_sent(rig: Rig) -> None:
     assert rig.run("set", "1", "balance_switch=ON", "battery_capacity=280", "rcv_time=4") == 0
     assert "battery_capacity  280.00  (stays)  Ah" in rig.out
     assert rig.screen.questions == ["Change it? yes/no:"]  # a dangerous field that stays needs no confirmation
-    assert [list(write)[0] for write in rig.written(1)] == ["rcv_time"]
+    assert [next(iter(write)) for write in rig.written(1)] == ["rcv_time"]
 
 
 @pytest.mark.parametrize(

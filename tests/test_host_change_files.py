@@ -1,4 +1,4 @@
-"""`jkbridge backup`, `diff` and `restore`: what is in the file, what differs, what is brought back and what never is."""
+"""`jkbridge backup`, `diff` and `restore`: what is in the file, what differs, what comes back and what never does."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ HIGH = {
 }  # fmt: skip
 OTHERS = {
     "smart_sleep_voltage": 3300, "balance_trigger_voltage": 15, "charge_overcurrent_delay": 20,
-    "charge_overcurrent_recovery_time": 50, "discharge_overcurrent_delay": 25, "discharge_overcurrent_recovery_time": 55,
-    "short_circuit_recovery_time": 20, "max_balance_current": 900, "charge_overtemperature_protection": 580,
+    "charge_overcurrent_recovery_time": 50, "discharge_overcurrent_delay": 25, "short_circuit_recovery_time": 20,
+    "discharge_overcurrent_recovery_time": 55, "max_balance_current": 900, "charge_overtemperature_protection": 580,
     "charge_overtemperature_recovery": 530, "discharge_overtemperature_protection": 640,
     "discharge_overtemperature_recovery": 590, "mos_overtemperature_protection": 900,
-    "mos_overtemperature_recovery": 750, "balance_start_voltage": 3350, "precharge_time": 3, "max_charge_current": 90000,
-    "max_discharge_current": 120000, "charge_undertemperature_protection": 10, "charge_undertemperature_recovery": 60,
-    "balance_switch": 0, "charge_switch": 0, "smart_sleep_time": 20, "rcv_time": 30, "rfv_time": 40,
+    "mos_overtemperature_recovery": 750, "balance_start_voltage": 3350, "precharge_time": 3,
+    "max_charge_current": 90000, "max_discharge_current": 120000, "charge_undertemperature_protection": 10,
+    "charge_undertemperature_recovery": 60, "balance_switch": 0, "charge_switch": 0, "smart_sleep_time": 20, "rcv_time": 30, "rfv_time": 40,
     "data_stored_period": 1800,
 }  # fmt: skip
 NEVER = {
@@ -157,7 +157,9 @@ def test_a_pack_like_the_backup_needs_nothing(rig: Rig, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), [(LOW, HIGH), (HIGH, LOW)])
-def test_an_order_that_needs_care_is_found(rig: Rig, tmp_path: Path, before: dict[str, int], after: dict[str, int]) -> None:
+def test_an_order_that_needs_care_is_found(
+    rig: Rig, tmp_path: Path, before: dict[str, int], after: dict[str, int]
+) -> None:
     """The simulated battery refuses every single write that breaks the chain."""
     store(rig, 1, after)
     store(rig, 2, before)
@@ -186,9 +188,8 @@ def test_groups_fit_a_command_and_each_is_legal_by_itself(rig: Rig, tmp_path: Pa
     wanted = backup.load(saved(rig, tmp_path, "1"))
     now = backup.load(saved(rig, tmp_path, "2"))
     now.address = 2
-    items = [
-        (name, limits.told(limits.find(name), facts.raw(limits.find(name), wanted.value(name)))) for name in HIGH | OTHERS
-    ]
+    rows = {name: limits.find(name) for name in HIGH | OTHERS}
+    items = [(name, limits.told(r, facts.raw(r, wanted.value(name)))) for name, r in rows.items()]
     orders = groups.split("2", items, now, True)
     assert len(orders) >= 3
     assert sorted(item for one in orders for item in one.items) == sorted(items)

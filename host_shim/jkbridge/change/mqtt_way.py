@@ -130,7 +130,8 @@ class MqttWay:
         except UnicodeDecodeError:
             return
         with self._changed:
-            self._last = time.monotonic()
+            if message.retain:
+                self._last = time.monotonic()
             if topic.endswith("/result"):
                 if not message.retain:  # a kept one is nobody's answer
                     self._results.append((topic.removesuffix("/result"), members(bytes(message.payload))))
@@ -217,6 +218,7 @@ class MqttWay:
 
     def unlock(self, text: str) -> Result:
         """Send an unlock command such as "safe 10" and wait for its result."""
+        self.check_writable()
         return self._send(f"{self._base}/bridge/set/unlock", text.encode(), "bridge", "", _WAY_S + 5)
 
     def _send(self, topic: str, payload: bytes, pack: str, wanted: str, seconds: float) -> Result:

@@ -67,6 +67,7 @@ def save(args: argparse.Namespace, way: Way, screen: Screen) -> int:
     if not facts.online:
         raise ChangeError(f"Pack {args.pack} is offline: what it is set to now is not known.")
     screen.raw(backup.dump(facts, datetime.now().astimezone()))
+    screen.note(f"Pack {facts.pack}: {facts.note}", "dim")
     if facts.chemistry is None:
         screen.note(
             f"The chemistry of pack {args.pack} is not configured ([[pack]] chemistry): this backup cannot be used to "
@@ -92,6 +93,7 @@ def diff(args: argparse.Namespace, way: Way | None, screen: Screen) -> int:
             assert way is not None
             found.append(way.facts(text))
             names.append(f"pack {text}")
+            screen.note(f"Pack {text}: {found[-1].note}", "dim" if found[-1].online else "yellow")
     different = differences(found[0], found[1])
     if not different:
         screen.say(f"No difference between {names[0]} and {names[1]}.")

@@ -67,7 +67,6 @@ def unlock(args: argparse.Namespace, way: Way, screen: Screen) -> int:
     if parse_unlock(text.encode()) is None:
         example = "Example: jkbridge unlock safe 10"
         raise ChangeError(f"'{text}' is no unlock: safe or all and 1 to 60 minutes, or off. {example}", UNUSABLE)
-    way.check_writable()
     result = way.unlock(text)
     if result.get("status") != "ok":
         raise ChangeError(f"Refused by the bridge: {result.get('reason')}.")
