@@ -32,14 +32,14 @@ HIGH = {
 }  # fmt: skip
 OTHERS = {
     "smart_sleep_voltage": 3300, "balance_trigger_voltage": 15, "charge_overcurrent_delay": 20,
-    "charge_overcurrent_recovery_time": 50, "discharge_overcurrent_delay": 25, "short_circuit_recovery_time": 20,
-    "discharge_overcurrent_recovery_time": 55, "max_balance_current": 900, "charge_overtemperature_protection": 580,
-    "charge_overtemperature_recovery": 530, "discharge_overtemperature_protection": 640,
-    "discharge_overtemperature_recovery": 590, "mos_overtemperature_protection": 900,
-    "mos_overtemperature_recovery": 750, "balance_start_voltage": 3350, "precharge_time": 3,
-    "max_charge_current": 90000, "max_discharge_current": 120000, "charge_undertemperature_protection": 10,
-    "charge_undertemperature_recovery": 60, "balance_switch": 0, "charge_switch": 0, "smart_sleep_time": 20, "rcv_time": 30, "rfv_time": 40,
-    "data_stored_period": 1800,
+    "charge_overcurrent_recovery_time": 50, "discharge_overcurrent_delay": 25,
+    "short_circuit_recovery_time": 20, "discharge_overcurrent_recovery_time": 55, "max_balance_current": 900,
+    "charge_overtemperature_protection": 580, "charge_overtemperature_recovery": 530,
+    "discharge_overtemperature_protection": 640, "discharge_overtemperature_recovery": 590,
+    "mos_overtemperature_protection": 900, "mos_overtemperature_recovery": 750, "balance_start_voltage": 3350,
+    "precharge_time": 3, "max_charge_current": 90000, "max_discharge_current": 120000,
+    "charge_undertemperature_protection": 10, "charge_undertemperature_recovery": 60, "balance_switch": 0,
+    "charge_switch": 0, "smart_sleep_time": 20, "rcv_time": 30, "rfv_time": 40, "data_stored_period": 1800,
 }  # fmt: skip
 NEVER = {
     "cell_count": 15, "device_address": 1, "battery_capacity": 100000, "uart1_protocol": 4, "uart2_protocol": 5,

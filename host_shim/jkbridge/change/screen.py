@@ -60,7 +60,8 @@ class Screen:
 def _pretty(columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for i, column in enumerate(columns):
-        table.add_column(column, overflow="fold", justify="left" if i in (0, len(columns) - 1) else "right")
+        left = i in (0, len(columns) - 1) or column == "unit"
+        table.add_column(column, overflow="fold", justify="left" if left else "right")
     for i, row in enumerate(rows):
         table.add_row(*(Text(cell) for cell in row), style=styles[i] if i < len(styles) and styles[i] else None)
     return table

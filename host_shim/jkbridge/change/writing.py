@@ -87,7 +87,7 @@ def _confirm(args: argparse.Namespace, screen: Screen, proposals: list[Proposal]
                     f"This needs the confirmation word of pack {proposal.order.pack}: --confirm \"{proposal.word}\". "
                     "Nothing was changed."
                 )
-            if screen.ask(f"To go on, type {proposal.word} :") != proposal.word:
+            if screen.ask(f"To go on, type {proposal.word} and Enter:") != proposal.word:
                 raise ChangeError("Not confirmed: nothing was changed.")
         proposal.order.confirm = proposal.word
     if args.yes:
