@@ -83,7 +83,10 @@ class Bridge:
 
             log = Named(log, label(bus))
         seed = int(self.instance[-4:], 16)
-        return Rs485Bus(bus, packs, 1000 * config["interval"], log, self.publisher, seed)
+        made = Rs485Bus(bus, packs, 1000 * config["interval"], log, self.publisher, seed)
+        if self.desk is not None and made.gaps is None:
+            made.use_gaps()
+        return made
 
     def _make_pack(self, bus: dict, address: int):
         pack_id = bus["prefix"] + str(address)
