@@ -150,13 +150,13 @@ class BusWay:
         return self._lines[n]
 
     def _silent(self, line: Line, pack: str) -> str:
-        if line.bus.config["role"] == "listen":
-            return f"Pack {pack}: bus.role is listen, so it is never asked. Set role = \"auto\", or let a bridge run."
         if line.led():
             return (
                 f"Pack {pack} gave no two agreeing readings of its settings in the gaps of the JK master that leads "
                 "this bus. Is its address right? Try again, or switch the master's pack to another address meanwhile."
             )
+        if line.bus.config["role"] == "listen":
+            return f"Pack {pack}: bus.role is listen, so it is never asked. Set role = \"auto\", or let a bridge run."
         return (
             f"Pack {pack} does not answer on {line.bus.config['port']}: is its address right, is it switched on? "
             "To find out more: jkbridge doctor"

@@ -147,6 +147,8 @@ class Line:
         self.packs = [Pack(f"{config['prefix']}{address}".encode(), address, "") for address in addresses]
         seed = int.from_bytes(os.urandom(2), "big")
         self.bus = Rs485Bus(self.config, self.packs, _QUIET_POLL_MS, log, notices, seed)
+        if self.bus.gaps is None:
+            self.bus.use_gaps()
         self._port = connect(config, log, clock)
         self._port.start()
         try:
