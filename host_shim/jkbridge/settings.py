@@ -279,6 +279,8 @@ def show(settings: Settings) -> str:
             f"address = {pack['address']}" if first else f"id = {_toml(pack['id'])}",
             f"name = {_toml(pack['name'])}",
         ]
+        if pack["chemistry"]:
+            out.append(f"chemistry = {_toml(pack['chemistry'])}")
     return "\n".join(out) + "\n"
 
 

@@ -54,7 +54,7 @@ def check_rating(limit, value: int, now: int, pack) -> None:
     if value == now:
         return
     model = model_of(pack)
-    rating = rating_of(limit, model)
+    rating = rating_of(model, limit.bound)
     if rating is None:
         if value > now:
             raise CommandError(texts.NO_RATING, table.name(limit.row), model or "?")
@@ -68,11 +68,11 @@ def of_cells(chemistry: str):
     return _FLOORS[i], _CEILINGS[i]
 
 
-def rating_of(limit, model: str):
-    """What a current limit may be set to on a model, mA; None: the model is not known."""
+def rating_of(model: str, bound: int):
+    """mA a model (without its JK_) is rated for; bound: CURRENT_LIMIT or BALANCE_LIMIT. None: not known."""
     for known, amperes in _RATINGS:
         if known == model:
-            return 1000 * (int(known[2]) if limit.bound == codes.BALANCE_LIMIT else amperes)
+            return 1000 * (int(known[2]) if bound == codes.BALANCE_LIMIT else amperes)
     return None
 
 
@@ -84,7 +84,7 @@ def span(limit, pack, chemistry) -> list:
         least, most = of_cells(chemistry)
         low = max(low, least)
     elif limit.bound in (codes.CURRENT_LIMIT, codes.BALANCE_LIMIT):
-        most = rating_of(limit, model_of(pack))
+        most = rating_of(model_of(pack), limit.bound)
     return [low, high if most is None else min(high, most)]
 
 
