@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from jkbridge.change.errors import UNUSABLE, ChangeError
+from jkbridge.chart import Chart
 from jkbridge.clock import now_ms, since
 from jkbridge.loop import Wake
 from jkbridge.ports import PortEvent, SerialPort
@@ -111,30 +112,6 @@ class ReadJob:
         """Its time is counted by whoever waits for it."""
 
 
-class _Notices:
-    """Stands where the bridge has its publisher."""
-
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
-
-    def new_pack(self, bus: Rs485Bus, address: int) -> Pack:
-        pack = Pack(f"{self._prefix}{address}".encode(), address, "")
-        bus.add(pack)
-        return pack
-
-    def live(self, pack: Pack, now: int) -> None:
-        pack.online = True
-
-    def rare(self, pack: Pack, frame_type: int) -> None:
-        pass
-
-    def settings_changed(self, pack: Pack, frame: Any) -> None:
-        pass
-
-    def went_offline(self, pack: Pack) -> None:
-        pass
-
-
 class Line:
     """One bus and its port. config: one bus of the configuration; addresses: of the packs that are wanted."""
 
@@ -143,10 +120,10 @@ class Line:
     ) -> None:
         self.config = dict(config, packs=addresses, scan=False)
         self._clock = clock
-        notices = _Notices(config["prefix"])
-        self.packs = [Pack(f"{config['prefix']}{address}".encode(), address, "") for address in addresses]
+        chart = Chart(config["prefix"])
+        self.packs = [chart.pack(address) for address in addresses]
         seed = int.from_bytes(os.urandom(2), "big")
-        self.bus = Rs485Bus(self.config, self.packs, _QUIET_POLL_MS, log, notices, seed)
+        self.bus = Rs485Bus(self.config, self.packs, _QUIET_POLL_MS, log, chart, seed)
         if self.bus.gaps is None:
             self.bus.use_gaps()
         self._port = connect(config, log, clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -14,7 +13,7 @@ from jkbridge import mqtt_errors
 from jkbridge.change.errors import FAILED, UNUSABLE, ChangeError
 from jkbridge.change.facts import Facts, members
 from jkbridge.change.order import Order
-from jkbridge.tls import tls_context
+from jkbridge.mqtt_client import new_client
 from jkcore.writes.lock import ALL
 
 _TOPICS = ("bridge/state", "bridge/info", "bridge/result", "+/availability", "+/settings", "+/about", "+/result")
@@ -66,17 +65,7 @@ class MqttWay:
 
     def _connect(self) -> paho.Client:
         mqtt = self._mqtt
-        client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2,
-            client_id=f"jkbridge-cli-{os.urandom(4).hex()}",
-            clean_session=True,
-            protocol=paho.MQTTv311,
-        )
-        if mqtt["user"]:
-            client.username_pw_set(mqtt["user"], mqtt["password"] or None)
-        if mqtt["tls"]:
-            client.tls_set_context(tls_context(mqtt))
-        client.connect_timeout = _CONNECT_S
+        client = new_client(mqtt, "cli", _CONNECT_S)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
