@@ -1,4 +1,4 @@
-"""What a bus of the core tells when there is no bridge around it: for the doctor and the commands on the command line."""
+"""What a bus of the core tells when there is no bridge around it: for the doctor, and for commands at a bus."""
 
 from __future__ import annotations
 
