@@ -192,5 +192,5 @@ def mqtt_table(**keys: Any) -> dict[str, Any]:
     return table
 
 
-def pack(pack_id: bytes, name: str = "", online: bool = True) -> Any:
-    return SimpleNamespace(id=pack_id, name=name, online=online)
+def pack(pack_id: bytes, name: str = "", online: bool = True, address: int = 1) -> Any:
+    return SimpleNamespace(id=pack_id, name=name, online=online, address=address)

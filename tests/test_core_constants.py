@@ -59,6 +59,12 @@ def test_length_of_a_frame():
     assert value("jkcore/framer.py", "_SUM") == 299
 
 
+def test_lengths_and_times_of_the_line():
+    assert value("jkcore/modbus.py", "REQUEST_LENGTH") == value("jkcore/doctor.py", "_ECHO") == 11
+    assert value("jkcore/masking.py", "_SUM") == 299
+    assert value("jkcore/masking.py", "_SILENCE") == value("jkcore/rs485.py", "_IDLE")
+
+
 def test_room_before_a_topic():
     assert value("jkcore/message.py", "HEAD") == value("jkdevice/mqtt.py", "_HEAD") == 7
 

@@ -89,6 +89,86 @@ def test_a_pack_that_falls_silent_is_offline_after_three_cycles():
     assert "offline" not in [m.payload for m in house.of("jkbms/1/availability")]
 
 
+def test_how_long_a_pack_was_away_is_no_cycle():
+    """Back after nine minutes for one frame: that frame must not be shown for a quarter of an hour."""
+    house = listening_house([1, 2])
+    house.run(60)
+    pack = house.packs[2]
+    silence = house.line.fault("silence", 2)
+    house.run(540)
+    assert not pack.online
+    silence.cancel()
+    assert house.run(20, until=lambda: pack.online)
+    house.line.fault("silence", 2)
+    back = house.elapsed
+    assert house.run(300, until=lambda: not pack.online)
+    assert house.elapsed - back < 45_000
+
+
+def test_a_stall_does_not_make_packs_flap():
+    """What came in half a minute is read at one moment: several frames of a pack, which are no short cycle."""
+    house = listening_house(range(1, 16), interval=1)
+    house.run(60)
+    turn = house.packs[7].turn
+    house.deaf_ms = 30_000
+    house.run(31)
+    house.deaf_ms = 0
+    house.run(60)
+    assert max(house.fed, key=lambda fed: fed[1])[1] > 15_000, "the stall was real"
+    assert [m.topic for m in house.messages if m.payload == "offline"] == []
+    house.run(90)
+    assert house.packs[7].turn < 1.1 * turn
+
+
+def test_a_faster_master_is_learnt():
+    house = listening_house(range(1, 16), "14.20")
+    house.run(60)
+    house.line.master.slot_ms = 100
+    house.run(60)
+    for address in range(16):
+        assert house.packs[address].turn < 4500
+
+
+def test_a_master_that_has_gone_is_not_said_to_answer_badly():
+    house = listening_house([1])
+    house.run(60)
+    house.line.master.off(house.now)
+    house.run(60)
+    assert say(house, 30, "pack 0", "offline", "nothing of it is heard")
+    assert say(house, 20, "addresses 1 to 15 were asked: 1 answered"), "the master was never asked"
+
+
+def test_a_line_that_was_lost_beside_a_master_is_not_taken_over_at_once():
+    house = listening_house([1, 2])
+    house.run(60)
+    house.bus.closed(house.now, "the cable was pulled")
+    house.line.master.off(house.now)
+    house.run(5)
+    house.bus.opened(house.now)
+    back = house.elapsed
+    assert house.run(30, until=lambda: house.requests != [])
+    assert house.elapsed - back >= 7000
+
+
+def test_nothing_is_counted_without_end_beside_a_master():
+    """A sum of all bytes would leave the small integers of a device after some days."""
+    house = listening_house([1, 2])
+    house.run(60)
+    assert house.bus.bytes_in > 15_000
+    counted = {name: value for name, value in vars(house.bus.poller).items() if name in ("_stray", "answer_bytes")}
+    assert len(counted) == 2
+    assert max(counted.values()) < 5000
+
+
+def test_a_master_that_is_switched_off_is_not_called_damaged():
+    house = listening_house([1])
+    house.run(30)
+    house.line.master.off(house.now)
+    house.run(60)
+    assert house.bus.role() == "poll"
+    assert say(house, 30, "pack 0: no good live frame", "nothing of it is heard")
+
+
 def test_a_moved_dip_switch_is_followed_within_a_cycle():
     house = listening_house([1, 4])
     house.run(60)
@@ -110,6 +190,20 @@ def test_a_configured_pack_that_nobody_hears_is_named():
     assert good_live(house, 0), "and the master appears without being named"
 
 
+def test_a_master_that_comes_late_has_time_to_be_heard():
+    """Pack 0 is configured and cannot be heard before it is switched on: nothing is wrong with it."""
+    line = make_line([1], master="14.20", paced=True, latency_ms=(5, 20), stories=((),))
+    line.master.off(0)
+    house = House([1], polled=[0, 1, 7], line=line)
+    house.run(90)
+    line.master.on(house.now)
+    house.run(35)
+    assert house.packs[0].online
+    assert not say(house, 30, "pack 0")
+    house.run(20)
+    assert [text for text in house.warnings() if "has not been heard" in text] == say(house, 30, "pack 7 has not")
+
+
 @pytest.mark.parametrize("role", ["auto", "poll", "listen"])
 def test_what_each_role_does_beside_a_master(role):
     house = listening_house([1, 2], role=role)
@@ -125,6 +219,7 @@ def test_role_listen_never_asks_even_on_a_silent_line():
     house.run(300)
     assert house.requests == []
     assert len(say(house, 20, "as configured")) == 1
+    assert say(house, 30, "not one byte", "only speak when asked", "role to auto"), "not the cable first"
 
 
 def test_auto_asks_when_nobody_else_does():
@@ -265,6 +360,13 @@ def test_a_pack_that_does_not_tell_is_not_asked_for_ever():
     house.run(600)
     assert house.payloads("jkbms/1/about")
     assert 3 <= len(house.asked(2, "about")) <= 6
+
+
+def test_nothing_is_asked_beside_a_master_that_fills_its_pauses_with_junk():
+    house = listening_house([1, 2], "15.41", junk=True, ask_about=True)
+    house.run(120)
+    assert house.requests == []
+    assert house.line.collisions == 0
 
 
 def test_nothing_is_asked_in_gaps_that_are_too_small_or_not_regular():

@@ -155,7 +155,7 @@ def test_runs_compiled_in_a_small_heap(device, line, broker, subscriber, tmp_pat
     mp.compile_firmware(tmp_path / "compiled")
     (tmp_path / "compiled" / "main.mpy").unlink()
     device.path[0] = tmp_path / "compiled"
-    device.heapsize = "200k"
+    device.heapsize = "256k"
     device.configure(line.tcp_port, broker.port, discovery={"enabled": True})
     device.start()
     all_online(subscriber)

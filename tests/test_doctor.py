@@ -21,6 +21,9 @@ READ_INVERTER = cb.sealed(bytes.fromhex("01 04 00 00 00 7D"))
 LIVE = lambda address: cb.request(address, cb.LIVE)  # noqa: E731
 
 
+GATEWAY = "tcp://10.0.0.9:8899"
+
+
 def packs(*addresses: int, **more: object) -> Line:
     return make_line(addresses, paced=True, latency_ms=(10, 20), stories=((),), **more)  # type: ignore[arg-type]
 
@@ -96,6 +99,12 @@ S: dict[str, tuple[Callable[[], Rig], str, tuple[str, ...], bool]] = {
     "packs are deaf": (lambda: Rig(faulty(1, faults=[("deaf", None, {})])), "silent", (), True),
     "gateway, nobody behind": (lambda: Rig(packs(), port="tcp://10.0.0.9:8899", speeds=False), "silent",
                                ("gateway_settings",), True),
+    "gateway, a pack on a bad cable": (lambda: Rig(faulty(1, 2, faults=[("corrupt", 2, {"rate": 0.6})]), port=GATEWAY),
+                                       "error_rate", ("ok_polling", "gateway_settings"), True),
+    "gateway that loses bytes": (lambda: Rig(faulty(1, 2, 3, 4, faults=[("drop", None, {"rate": 0.4})]), port=GATEWAY),
+                                 "gateway_drops_bytes", ("ok_polling",), True),
+    "gateway, two packs at one address": (lambda: Rig(twins(1), port=GATEWAY), "damaged",
+                                          ("two_packs_suspected", "gateway_settings"), True),
     "a pack at 9600 baud": (lambda: Rig(packs(1), baud=9600), "other_baud", ("ok_polling",), True),
     # answers that are no use
     "all answers cut": (lambda: Rig(faulty(1, faults=[("truncate", None, {})])), "damaged", (), True),

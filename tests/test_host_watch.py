@@ -64,6 +64,15 @@ def test_view_comes_from_the_published_live_message() -> None:
     assert watch.recent()[0] == (3.0, "homeassistant/sensor/jkbms_1_live/config", 2)
 
 
+def test_packs_stand_by_bus_and_address_not_by_who_was_heard_first() -> None:
+    bridge, watch, _ = watching()
+    bridge.buses = [FakeBus(), FakeBus("second")]
+    for n, address in ((1, 2), (0, 10), (0, 0), (1, 1), (0, 9)):
+        bridge.buses[n].packs.append(pack(b"%s%d" % (b"b2-" if n else b"", address), address=address))
+    bridge.packs = [*bridge.buses[1].packs, *bridge.buses[0].packs]
+    assert [view.id for view in watch.packs()] == ["0", "9", "10", "b2-1", "b2-2"]
+
+
 def test_a_pack_in_one_line() -> None:
     _, watch, _ = watching()
     watch(b"jkbms/1/live", json.dumps(LIVE).encode())

@@ -34,6 +34,7 @@ class Bridge:
 
             self.desk = Desk(self, config)
         self.publisher = Publisher(self, config, per_second)
+        self.notes = {}  # of earlier runs about packs not known yet, see leftovers.py
         self.makers = Makers(self, config)
         self.buses = [self.makers.bus(bus) for bus in config["bus"]]
         self.uptime_s = 0
@@ -75,6 +76,11 @@ class Bridge:
         pack = self.makers.pack(bus.config, address)
         bus.add(pack)
         self.packs.append(pack)
+        if pack.id in self.notes:
+            from jkcore import leftovers
+
+            leftovers.compare(self, pack, self.notes.pop(pack.id))
+            forget("leftovers")
         say(self.log, INFO, texts.HEARD, pack.id)
         return pack
 
@@ -94,6 +100,8 @@ class Bridge:
             topics.append(self._status_topic)
         if self._scans():
             topics.append(self._base.encode() + b"/+/availability")
+        if self._status_topic:
+            topics.append(self._base.encode() + b"/+/offered")
         if self.desk is not None:
             topics.extend(self.desk.subscriptions())
         return topics
@@ -148,6 +156,12 @@ class Bridge:
             if payload == b"online" and not retained:
                 say(self.log, INFO, texts.BIRTH)
                 self.publisher.announce(now)
+        elif topic.endswith(b"/offered"):
+            if retained and not self._stopping:
+                from jkcore import leftovers
+
+                leftovers.found(self, topic, payload)
+                forget("leftovers")
         elif topic.endswith(b"/availability"):
             if retained and payload == b"online":
                 self._remember(topic)

@@ -1,7 +1,7 @@
 """Makes the buses of a bridge and the packs on them, as the configuration says. At the start, and for a pack that is
 heard later."""
 
-from jkcore.pack import Pack
+from jkcore.pack import STALE, Pack
 from jkcore.rs485 import Rs485Bus
 
 
@@ -46,6 +46,8 @@ class Makers:
             bus = CanBus(config, packs, self._interval, log, publisher)
         else:
             bus = Rs485Bus(config, packs, self._interval, log, publisher, int(bridge.instance[-4:], 16))
+            if bridge.desk is not None and bus.gaps is None:
+                bus.use_gaps()
         if self._halves:
             publisher.join(bus)
         return bus
@@ -54,14 +56,20 @@ class Makers:
         """The pack at an address of a bus; bus: its configuration."""
         half = self._halves.get((bus["prefix"], address))
         if half is not None:
-            return half
+            return self._unsure(half)
         pack_id = bus["prefix"] + str(address)
         name = self._names.get(pack_id) or "JK pack " + pack_id
         if bus["kind"] == "can":
             from jkcore.canpack import CanPack
 
             return CanPack(pack_id.encode(), address, name, bus["sign"] == "inverted")
-        return Pack(pack_id.encode(), address, name)
+        return self._unsure(Pack(pack_id.encode(), address, name))
+
+    def _unsure(self, pack):
+        """Where commands are taken it is not known yet what an earlier run has offered to change (leftovers.py)."""
+        if self._bridge.desk is not None and pack.address:
+            pack.notes[STALE] = 1
+        return pack
 
 
 def label(bus: dict) -> str:

@@ -9,8 +9,14 @@ from jkcore.config_texts import ConfigError
 RESERVED = ("bridge", "bank")
 
 
+_MOST_BUSES = 6  # what bridge/health tells of them fits one message (jkcore.message.SIZE)
+
+
 def check(out, home):
     """All checks. Fills in id and address of the named packs."""
+    if len(out["bus"]) > _MOST_BUSES:
+        text = "%d [[bus]] entries were found, but a bridge drives at most %d: give the others to a second bridge with "
+        raise ConfigError(text % (len(out["bus"]), _MOST_BUSES) + "another `base`.", "bus")
     for n, bus in enumerate(out["bus"]):
         _check_kind(bus, n, len(out["bus"]) > 1, home)
         _check_bus(bus, n, len(out["bus"]) > 1)

@@ -28,6 +28,8 @@ class Desk:
         self._base = config["base"].encode()
         self._lock = Lock(config["writes"])
         self._unlock = WORDS.index(config["unlock"])  # the most a command may open it to
+        self.configured = WORDS.index(config["writes"])  # what counts without an unlock
+        self.terms = config["writes"] + " " + config["unlock"]
         self._chemistry = {}
         for entry in config["pack"]:
             if entry["chemistry"]:
@@ -154,7 +156,7 @@ class Desk:
                 if reason is not None:
                     self._done(pack.id, command, reason)
                 else:
-                    bus.start(Transaction(command, pack, self.level(now), self._chemistry.get(pack.id), at))
+                    bus.start(Transaction(command, pack, self.level(now), self.chemistry(pack), at))
                 return
 
     def stop(self, now: int) -> None:
@@ -170,6 +172,10 @@ class Desk:
             if bus.job is not None and bus.job.busy():
                 bus.job.abort()
         self.tick(now)
+
+    def chemistry(self, pack):
+        """The chemistry of a pack's cells as configured, None without."""
+        return self._chemistry.get(pack.id)
 
     def touching(self, pack):
         """The command under way for this pack, None without one: what it changes is not by another hand."""

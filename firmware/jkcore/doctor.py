@@ -27,6 +27,7 @@ _REMIND = const(600000)  # the same verdict is said again after this
 _USUAL_BAUD = const(115200)
 _MASTER_ASKS = const(10)  # addresses: nobody but a JK master asks so many
 _ENOUGH = const(20)  # requests or frames before a share of errors means something
+_OTHERS_WELL = const(10)  # answers of the other packs before they show that the gateway passes bytes on
 _ECHO = const(11)  # bytes of a request
 
 
@@ -36,14 +37,17 @@ def judge(bus, log, now: int) -> None:
     finding = examine(bus)[0]
     text = v.text(finding)
     changed = finding[0] != evidence.code
+    said = []
+    _gateway(bus, said)  # into the log by the gateway watch itself
     if v.healthy(finding):  # it was heard, but this bridge makes nothing of it: the bus says why by itself
         evidence.verdict = None
     else:
         evidence.verdict = text
-        if changed or since(now, evidence.told) >= _REMIND:
+        if finding not in said and (changed or since(now, evidence.told) >= _REMIND):
             evidence.told = now
+            evidence.code = finding[0]
             log(WARNING, bus_name(bus) + text + ". " + v.advice(finding[0]))
-    evidence.code = finding[0]
+    evidence.judged = True
     evidence.reset(bus, now)
 
 
@@ -94,7 +98,19 @@ def _gateway(bus, found: list) -> None:
     if faults & gateway.SHARED:
         found.append([v.GATEWAY_SECOND])
     if faults & gateway.LOSSY:
-        found.append([v.GATEWAY_DROPS])
+        found.append([v.GATEWAY_DROPS if _spread(bus.packs) else v.GATEWAY_HINT])
+
+
+def _spread(packs) -> bool:
+    """True when damage may be the gateway's: some answers come whole, and not one pack alone is struck."""
+    answers = lost = most = of_worst = 0
+    for pack in packs:
+        damaged = pack.counts[pk.DAMAGED] + pack.counts[pk.NO_ACK]
+        answers += pack.counts[pk.ANSWERS]
+        lost += damaged
+        if damaged > most:
+            most, of_worst = damaged, pack.counts[pk.ANSWERS]
+    return 8 * (lost - most) > most if answers - of_worst >= _OTHERS_WELL else answers > 0
 
 
 def _polled(bus, found: list) -> None:

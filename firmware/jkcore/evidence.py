@@ -1,8 +1,8 @@
 """What a bus was heard to say, for the doctor: counts in fixed arrays, and the last bytes while nothing good comes.
 
-One per bus. The bus tells it what it hears; all of it counts from the beginning of a window: when the port was opened,
-when good frames stopped coming, or when the doctor looked last. Nothing here takes heap, and while frames come a call
-costs next to nothing.
+One per bus. The bus tells it what it hears; all of it counts from the beginning of a window: when the port was first
+opened, when good frames stopped coming, or when the doctor looked last. Nothing here takes heap, and while frames come
+a call costs next to nothing.
 """
 
 from array import array
@@ -43,6 +43,7 @@ _SETTINGS = const(1)
 _ADDRESS = table.offset_of("device_address", _SETTINGS)
 _PATIENCE = const(20000)  # without a good frame for so long the doctor is called
 _AGAIN = const(30000)  # and again after this
+_WELL = const(30000)  # good frames without a pause for so long: whatever comes then is a new trouble
 _STALL = const(2000)  # between two turns of the loop
 _MOST = const(0xFFFF)
 
@@ -62,12 +63,14 @@ class Evidence:
         self.buf = bytearray(_SAMPLE)  # the last bytes of a window without a frame, a ring
         self.end = 0  # bytes put into it in this window; counted on from 2 x its size to 1 x
         self.verdict = None  # what the doctor said, short, for bridge/health; None: all is well
-        self.code = -1  # and its code
-        self.told = 0
+        self.code = -1  # of the verdict the log was told last
+        self.told = 0  # and when
+        self.judged = False  # the doctor has looked since the last good frame
         self._base = array("i", [0] * _TOTALS)
         self._sampling = True
         self._waiting = True  # no good frame since the window began
         self._good_at = 0
+        self._back_at = 0  # first good frame behind a silence
         self._looked_at = 0
         self._turned_at = 0
         self._asked_at = 0
@@ -75,12 +78,10 @@ class Evidence:
     # told by the bus
 
     def opened(self, bus, now: int) -> None:
-        """The port is open."""
-        self.verdict = None
-        self.code = -1
-        self._good_at = self._looked_at = self._turned_at = now
-        self._waiting = True
-        self.reset(bus, now)
+        """The port is open. Opened again it is the same line: what was found there holds until frames come."""
+        if bus.openings == 1:
+            self._good_at = self._turned_at = now
+            self.reset(bus, now)
 
     def heard(self, data, count: int) -> None:
         """Bytes came."""
@@ -126,30 +127,33 @@ class Evidence:
     def taken(self, pack, now: int) -> None:
         """A good frame of this pack was used."""
         if pack.notes[pk.CONFLICT] < 0:  # else nobody knows whose it is
+            if self._waiting:
+                self._waiting = False
+                self._back_at = now
             self._good_at = now
-            self._waiting = False
             self.verdict = None
-            self.code = -1
+            self.judged = False
 
     # asked by the bridge
 
     def overdue(self, bus, now: int) -> bool:
         """True when no good frame has come for so long that the doctor should look (again)."""
-        stalled = since(now, self._turned_at)
+        passed = since(now, self._turned_at)
         self._turned_at = now
-        if stalled > _STALL:  # nobody looked at the port meanwhile: no wonder that nothing came
-            self._good_at = after(self._good_at, stalled)
+        if passed > _STALL or not bus.is_open:  # nobody looked at the line meanwhile: no wonder that nothing came
+            self._good_at = after(self._good_at, passed)
         quiet = since(now, self._good_at)
         patience = 3 * bus.interval if 3 * bus.interval > _PATIENCE else _PATIENCE
         if not self._waiting:
             if 2 * quiet < patience:
                 return False
             self._waiting = True
-            self._looked_at = self._good_at
+            if since(self._good_at, self._back_at) >= _WELL:  # else this is the same trouble, with a few frames in it
+                self.code = -1
             self.reset(bus, now)
         if not bus.is_open or quiet < patience or bus.role() == "replay":  # a recording may end
             return False
-        return self.code < 0 or since(now, self._looked_at) >= _AGAIN
+        return not self.judged or since(now, self._looked_at) >= _AGAIN
 
     # asked by the doctor
 

@@ -24,6 +24,7 @@ _LISTEN = const(2000)
 # So much longer, by chance, when another master was heard: two bridges must not take over at the same moment for ever.
 _YIELD = const(5000)
 _YIELD_MORE = const(10000)
+_YIELD_NETWORK = const(35000)  # a gateway that hangs looks like silence; it is opened anew before this ends
 _HOLD = const(450)  # no request this soon after bytes that nothing explains,
 _HOLD_MORE = const(150)  # and by chance so much longer: two bridges that garble each other must fall out of step
 _ECHO = const(50)  # our own request heard so soon is an echo
@@ -34,6 +35,8 @@ _QUIET = const(20)  # no request this soon after any byte
 _STRAY = const(4)  # so many bytes out of nowhere are somebody, not a glitch
 _LATE = const(3000)  # an answer this late is still one
 _PATIENCE_MAX = const(2000)
+_APART = const(1000)  # foreign frames so far apart did not wait in one gateway
+_RECENT = const(60000)
 _CALM = const(2)
 _PRIME = const(65537)  # of the chance: 75 is a generator of all numbers below it
 
@@ -70,7 +73,7 @@ class Exchange:
         self._stray = 0
         self._damage = 0
         self._chance = seed % _PRIME
-        self._strangers = 0  # frames nobody here asked for since listening began
+        self._stranger_at = -1  # when a frame nobody here asked for came first, -1: none of late
 
     def listen(self, now: int) -> None:
         """Send nothing until the line has been silent for 2 s."""
@@ -80,7 +83,6 @@ class Exchange:
         self._calm = _LISTEN
         self._quiet_since = now
         self._stray = 0
-        self._strangers = 0
 
     def stand_down(self, now: int, master: bool) -> None:
         """Somebody else talks on this line; master: he asks for answers, so he will go on."""
@@ -92,13 +94,15 @@ class Exchange:
         self._quiet_since = now
         if master and not self.master:
             self.master = True
-            self._calm = _LISTEN + _YIELD + self._draw(_YIELD_MORE, now)
+            self._calm = _LISTEN + _YIELD + self._draw(_YIELD_MORE, now) + (_YIELD_NETWORK if self._least else 0)
 
     def overheard(self, address: int, now: int) -> None:
-        """A frame that nobody here asked for. One may be the answer to an earlier run of ours; the bus master's own
-        (address 0), or a second one, has another master behind it."""
-        self.stand_down(now, address == 0 or self._strangers > 0)
-        self._strangers += 1
+        """A frame that nobody here asked for. It may be the answer to an earlier run of ours, or several that a stalled
+        gateway held back; the bus master's own (address 0), or another one a while later, has another master behind it.
+        """
+        if self._stranger_at < 0 or since(now, self._stranger_at) > _RECENT:
+            self._stranger_at = now
+        self.stand_down(now, address == 0 or since(now, self._stranger_at) >= _APART)
 
     def _draw(self, most: int, now: int) -> int:
         """A number by chance, 0..most."""
@@ -108,11 +112,14 @@ class Exchange:
 
     def heard(self, count: int, now: int) -> bool:
         """`count` bytes came. True when they show that somebody else is talking (then we listen again)."""
+        # Counted no further than is asked for: beside a master no request of ours ever sets these back.
         self._last_rx = now
-        self.answer_bytes += count
-        if self.state == LISTENING:
+        if self.state == WAITING:
+            self.answer_bytes += count
+        elif self.state == LISTENING:
             self._quiet_since = now
-            self._stray += count
+            if self._stray < _STRAY:
+                self._stray += count
             return self._stray >= _STRAY
         # Within the gap after an exchange bytes belong to it (padding, noise when the line changes direction).
         if self.state == READY and reached(now, self._next) and not self._late_possible(now):

@@ -2,7 +2,8 @@
 
 A JK master starts a unit every 400 ms (14.20, 15.30) or 220 ms (15.41, 19.x); behind an answer the line is free until
 the next one. Model and firmware are never asked for by a JK master, so with `ask_about` we ask the packs ourselves,
-each once, right behind an answer, where the room that is left is known to be enough. Collisions cannot be excluded.
+one after the other and every quarter of an hour, right behind an answer, where the room that is left is known to be
+enough. Collisions cannot be excluded.
 """
 
 from jkcore import modbus
@@ -60,6 +61,10 @@ class Gaps:
         """One step, or, behind the master's own two frames, three."""
         off = (step + self._step // 2) % self._step - self._step // 2
         return abs(off) * 8 <= self._step <= step + step // 8
+
+    def noise(self) -> None:
+        """Bytes came between the units: some masters fill their pauses with junk, and then there is no gap."""
+        self._steady = 0
 
     def answered(self) -> None:
         """A frame or ack was heard: the line is free until the master's next request."""

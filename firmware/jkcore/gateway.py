@@ -148,7 +148,7 @@ class Gateway:
             if self._unanswered < _UNANSWERED or since(now, self._asked_at) < self._limit:
                 return ""
             return self._reopen(since(now, self._asked_at))
-        if not self._heard or since(now, self._quiet_since) < self._limit:
+        if since(now, self._quiet_since) < (self._limit if self._heard else _AGAIN):
             return ""
         return self._reopen(since(now, self._quiet_since))
 

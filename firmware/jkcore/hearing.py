@@ -19,6 +19,7 @@ from jkcore.shim import const
 _SETTINGS = const(1)
 _LIVE = const(2)
 _ABOUT = const(3)
+_PADDING = const(4)  # so many stray bytes are the adapter's
 _SUSPECT = const(6)  # damaged answers in a row before something is said
 _FORGOTTEN = const(600000)  # ms: a pack not heard for so long starts to be measured anew
 _ADDRESS = table.offset_of("device_address", _SETTINGS)
@@ -27,11 +28,11 @@ _ADDRESS = table.offset_of("device_address", _SETTINGS)
 class Hearing:
     """Units of the line -> packs. Rs485Bus is built on it."""
 
-    def __init__(self, packs: list, poller, gaps, log, publisher):
-        """packs: what is known to be on the line; poller: asks them; gaps: of another master; publisher: is told."""
+    def __init__(self, packs: list, poller, log, publisher):
+        """packs: what is known to be on the line; poller: asks them; publisher: is told."""
         self.packs = packs
         self.poller = poller
-        self.gaps = gaps
+        self.gaps = None  # where something may be sent beside another master: the gaps between its requests
         self.accept_unasked = False  # True: nothing is ever sent, and frames are booked as when listening (replay)
         self.bytes_in = 0
         self.frames = 0
@@ -122,7 +123,8 @@ class Hearing:
             return
         if not self.accept_unasked:
             self.poller.overheard(address, now)
-            self.gaps.answered()
+            if self.gaps is not None:
+                self.gaps.answered()
             self._tell_gateway(False, address, now)
         if pack is None:
             pack = self._publisher.new_pack(self, address)
@@ -144,6 +146,7 @@ class Hearing:
     def _take(self, pack, kind: int, now: int) -> None:
         """A frame of this pack, whole. The poller learns what it was worth."""
         pack.counts[pk.BROKEN] = 0
+        was_online = pack.online
         verdict = self._intake.take(pack, kind, self._framer.frame, now)
         asked = not self.listening()
         job = self.job
@@ -161,19 +164,28 @@ class Hearing:
             self.poller.answered(pack, kind, now, verdict)
         elif kind == _LIVE:
             pack.misses = 0
-            self._learn_cycle(pack, now)
-        elif kind == _ABOUT:
+            if not was_online:  # what it is may have changed (and old times do not compare)
+                pack.notes[pk.DUE + _ABOUT] = now
+            self._learn_cycle(pack, was_online, now)
+        elif kind == _ABOUT and self.gaps is not None:
             self.gaps.came(pack, verdict, now)
 
-    def _learn_cycle(self, pack, now: int) -> None:
-        """Time between two live frames of a pack when another master sets the pace: at once when it is shorter than
-        known, by halves when it is longer, so that a lost frame does not double it."""
+    def _learn_cycle(self, pack, was_online: bool, now: int) -> None:
+        """Time between two live frames of a pack when another master sets the pace: at once when it is somewhat shorter
+        than known, by halves when it is longer, so that a lost frame does not double it. Far shorter ones only count
+        slowly: after a stall of the network several frames of a pack are read at one moment."""
         before = pack.notes[pk.LIVE_ASKED]
         pack.notes[pk.LIVE_ASKED] = now
-        if before < 0 or since(now, before) > _FORGOTTEN:
-            return
-        cycle = since(now, before)
-        pack.turn = cycle if cycle < pack.turn or not pack.turn else (pack.turn + cycle) // 2
+        if pack.turn and not was_online:  # how long it was away says little of the pace: it is measured anew
+            pack.turn = 0
+        elif before >= 0 and since(now, before) <= _FORGOTTEN:
+            cycle = since(now, before)
+            if cycle > pack.turn > 0:
+                pack.turn = (pack.turn + cycle) // 2
+            elif 2 * cycle < pack.turn:
+                pack.turn -= pack.turn // 8
+            else:
+                pack.turn = cycle
 
     # units without a frame
 
@@ -204,27 +216,27 @@ class Hearing:
                 self._say_foreign(texts.FOREIGN_REQUESTS, framer.address, now)
             elif event == fr.REQUEST:
                 self._asked = self._find(framer.address)
-                self.gaps.asked(now)
+                if self.gaps is not None:
+                    self.gaps.asked(now)
 
     def _is_echo(self, now: int) -> bool:
         """True when the request or write just heard is our own."""
         framer = self._framer
         if self.listening():
-            return self.gaps.is_echo(framer.address, now)
+            return self.gaps is not None and self.gaps.is_echo(framer.address, now)
         return self.poller.is_echo(framer.address, framer.kind)
 
     def _answers_job(self, event: int, ours: bool, now: int) -> bool:
         """Tell the command under way of an ack or exception of its pack. True: that was all about it."""
         framer = self._framer
+        self.gaps.answered()
         if event == fr.EXCEPTION:
-            self.gaps.answered()
             self.job.heard_exception(framer.code, now)
             return self.listening()
         if event != fr.ACK or framer.kind:
             return False
         if ours and not self.poller.kind:
             self.poller.finish(now)
-        self.gaps.answered()
         self.job.heard_ack(framer.register, framer.words, now)
         return True
 
@@ -233,6 +245,8 @@ class Hearing:
         self.garbage = (self.garbage + framer.length) & 0x3FFFFFFF
         self.rejects[framer.reason] += 1
         say(self._log, TRACE, texts.REJECTED, framer.length, framer.reason)
+        if framer.length > _PADDING and self.gaps is not None:
+            self.gaps.noise()
         if not framer.reason:
             return
         if not self.listening():

@@ -19,6 +19,9 @@ MESSAGES = const(0x1FF)
 # Discovery, in between at its own pace
 ANNOUNCE = const(512)
 CLEAR = const(1024)  # entities it has not are removed
+SWEEP = const(2048)  # and those an earlier run announced that let it be changed otherwise
+# To be looked at
+REACH = const(4096)  # its values and the limits of what can be changed
 
 
 class Outbox:

@@ -54,7 +54,9 @@ RAISED_ALARMS = const(19)  # the same three of the alarms raised since the last 
 CLEARED_ALARMS = const(22)
 FLAT_ROW = const(25)  # next row to be sent as a topic of its own
 ABOUT_FAILS = const(26)  # questions for its about frame in a master's gaps without an answer
-_NOTES = const(27)
+STALE = const(27)  # 1: what of it can be changed may be announced otherwise than it is now (offers.py)
+WIDENED = const(28)  # which limits had to be widened for what it holds
+_NOTES = const(29)
 
 WAITING = const(0)  # what agreed() answers
 SAME = const(1)

@@ -20,8 +20,10 @@ from jkcore.outbox import (
     LINK,
     LIVE,
     MESSAGES,
+    REACH,
     SETTINGS,
     STATES,
+    SWEEP,
     Outbox,
 )  # fmt: skip
 from jkcore.shim import const, forget
@@ -61,7 +63,7 @@ class Publisher(Outbox):
         self._connected_at = 0
         self._announce_at = 0  # no discovery message before this
         self._discovery = None  # while something is announced
-        self._own_due = False  # the bridge's own entities are to be announced
+        self._own = 0  # what is to be told about the bridge's own entities: flags of outbox.py
         self._telling = None  # the pack being announced
         self._step = 0
 
@@ -88,11 +90,12 @@ class Publisher(Outbox):
         """Send discovery of everything again (Home Assistant has started)."""
         if self.phase == STOPPED:
             return
-        self._own_due = self._prefix is not None
+        if self._prefix is not None:
+            self._own |= ANNOUNCE
         self._discovery = None
         self._announce_at = now
         for pack in self.bridge.packs:
-            if pack.announced >= 0 and self._own_due:
+            if pack.announced >= 0 and self._own:
                 pack.pending |= ANNOUNCE
         self._states_again(now)
         self._repeat_at = after(now, _REPEAT)
@@ -137,6 +140,8 @@ class Publisher(Outbox):
     def rare(self, pack, frame_type: int) -> None:
         """New settings or about data of this pack are kept."""
         pack.pending |= SETTINGS if frame_type == 1 else ABOUT
+        if self.bridge.desk is not None:
+            pack.pending |= REACH
 
     def settings_changed(self, pack, frame) -> None:
         """The battery's settings differ from those kept."""
@@ -153,6 +158,17 @@ class Publisher(Outbox):
     def recall(self, pack) -> None:
         """A pack that has not answered in this run is known from an earlier one."""
         pack.pending |= AVAILABILITY
+
+    def announce_one(self, pack, flags: int) -> None:
+        """Tell Home Assistant about a pack (None: the bridge itself), from the beginning. flags of outbox.py."""
+        if self._prefix is None:
+            return
+        if pack is None:
+            self._own = flags
+        else:
+            pack.pending |= flags
+        if self._discovery is not None:
+            self._discovery.begin_again(pack)
 
     def new_pack(self, bus, address: int):
         return self.bridge.new_pack(bus, address)
@@ -184,14 +200,18 @@ class Publisher(Outbox):
                 pack.pending |= LINK
             # Announced when what it has is known, and again when that changes.
             if pack.online and pack.introduced(since(now, pack.notes[pk.FIRST_LIVE])):
-                signature = pack.signature()
+                if pack.pending & REACH:
+                    from jkcore import offers
+
+                    offers.look(self.bridge.desk, pack)
+                    forget("offers")
+                    forget("leftovers")
+                signature = pack.signature() ^ pack.notes[pk.WIDENED]
                 if signature != pack.announced:
                     pack.announced = signature
                     if not self._announcing():
                         self._announce_at = now  # its last value may be too old to compare with
-                    pack.pending |= (ANNOUNCE | CLEAR) if self._prefix is not None else 0
-                    if self._discovery is not None:
-                        self._discovery.begin_again(pack)
+                    self.announce_one(pack, ANNOUNCE | CLEAR | (SWEEP if pack.notes[pk.STALE] else 0))
         if reached(now, self._health_at):
             self._health_at = after(now, _HEALTH_EVERY)
             self._health = True
@@ -255,9 +275,9 @@ class Publisher(Outbox):
 
     def _announcing(self) -> bool:
         for pack in self.bridge.packs:
-            if pack.pending & ANNOUNCE:
+            if pack.pending & (ANNOUNCE | SWEEP):
                 return True
-        return self._own_due
+        return self._own > 0
 
     def _put_state(self, message) -> bool:
         self._state = False
@@ -270,20 +290,24 @@ class Publisher(Outbox):
         """The next discovery message, at its pace: the bridge first, then one pack after the other."""
         if not reached(now, self._announce_at):
             return False
-        if self._own_due:
+        if self._own:
             if self._put_entity(message, None, now):
                 return True
-            self._own_due = False
+            self._own = 0
         for pack in self.bridge.packs:
-            if pack.pending & ANNOUNCE:
+            if pack.pending & (ANNOUNCE | SWEEP):
                 if self._put_entity(message, pack, now):
                     return True
-                pack.pending &= ~(ANNOUNCE | CLEAR)
+                pack.pending &= ~(ANNOUNCE | CLEAR | SWEEP)
                 self._repeat_at = after(now, _REPEAT)
         if self._discovery is not None:
             self._discovery = None
             forget("discovery")
             forget("words")
+            forget("offers")
+            forget("leftovers")
+            if self.bridge.desk is None:  # else it knows whether they are in use
+                forget("writes")
         return False
 
     def _put_entity(self, message, pack, now: int) -> bool:
@@ -291,9 +315,8 @@ class Publisher(Outbox):
         if self._discovery is None:
             from jkcore.discovery import Discovery
 
-            self._discovery = Discovery(self._prefix, self._base.decode(), self._interval)
-        clear = pack is not None and pack.pending & CLEAR > 0
-        if self._discovery.put(message, pack, clear):
+            self._discovery = Discovery(self._prefix, self._base.decode(), self._interval, self.bridge.desk)
+        if self._discovery.put(message, pack, pack.pending if pack is not None else self._own):
             self._announce_at = after(now, self._pace)
             return True
         return False

@@ -11,7 +11,6 @@ from jkcore import modbus, texts
 from jkcore import pack as pk
 from jkcore.clock import since
 from jkcore.exchange import LISTEN, LISTENING, POLL, READY, WAITING
-from jkcore.gaps import Gaps
 from jkcore.hearing import Hearing
 from jkcore.log import DEBUG, INFO, WARNING, say
 from jkcore.poll import Poller
@@ -32,10 +31,12 @@ class Rs485Bus(Hearing):
     def __init__(self, config: dict, packs: list, interval: int, log, publisher, seed: int):
         """config: one bus of the configuration; packs: its Packs; interval: ms; publisher: told of new frames;
         seed: of chance, 0..65535."""
-        network = "://" in (config.get("port") or "")
-        asked = [pack for pack in packs if pack.address]  # the bus master answers nobody
-        poller = Poller(asked, interval, network, WANTED.index(config["role"]), seed)
-        super().__init__(packs, poller, Gaps(packs, config["ask_about"], network), log, publisher)
+        self._network = "://" in (config.get("port") or "")
+        poller = Poller([], interval, self._network, WANTED.index(config["role"]), seed)
+        super().__init__(packs, poller, log, publisher)
+        for pack in packs:
+            if pack.address:  # the bus master answers nobody
+                poller.packs.append(pack)
         self.config = config
         self.tx = bytearray(16)
         self.is_open = False
@@ -44,14 +45,24 @@ class Rs485Bus(Hearing):
         self.role_told = self.role_said = ""  # role() that bridge/info and the log have told
         self.openings = 0
         self.interval = interval
-        self._network = network
-        if network:
-            from jkcore.gateway import Gateway
-
-            self.gateway = Gateway(config["port"], log)
+        if self._network:
+            self._watch_gateway()
+        if config["ask_about"]:
+            self.use_gaps()
         self._last_rx = 0
-        self._opened = 0
+        self._led_since = 0  # when another master began to set the pace
         self._found_said = False
+
+    def use_gaps(self) -> None:
+        """Something may be sent beside another master: learn when."""
+        from jkcore.gaps import Gaps
+
+        self.gaps = Gaps(self.packs, self.config["ask_about"], self._network)
+
+    def _watch_gateway(self) -> None:
+        from jkcore.gateway import Gateway
+
+        self.gateway = Gateway(self.config["port"], self._log)
 
     # the port
 
@@ -60,9 +71,13 @@ class Rs485Bus(Hearing):
         self.is_open = True
         self.reason = ""
         self.openings += 1
-        self._opened = now
+        self._led_since = now
         self._framer.reset()
-        self.poller.listen(now)
+        poller = self.poller
+        led = poller.state == LISTENING and poller.master
+        poller.listen(now)
+        if led:  # he has not gone because we were away
+            poller.stand_down(now, True)
         if self.gateway is not None:
             self.gateway.opened(now)
         self.evidence.opened(self, now)
@@ -136,7 +151,7 @@ class Rs485Bus(Hearing):
         count = poller.tick(self.tx, now) if self.job is None else self._serve_job(now)
         if count and self.gateway is not None:
             self.gateway.sent(now)
-        if not count and self.job is None and self.listening():
+        if not count and self.gaps is not None and self.job is None and self.listening():
             count = self.gaps.ask(self.tx, self._last_rx, now)
         return count
 
@@ -145,7 +160,7 @@ class Rs485Bus(Hearing):
         if not self.is_open:
             return 1000
         wait = 1000 if self.accept_unasked else self.poller.sleep_ms(now)
-        if self.job is not None and wait > 10 or self.gaps.wanted and self.listening() and self.gaps.left(now):
+        if self.job is not None and wait > 10 or self.gaps is not None and self.listening() and self.gaps.left(now):
             return 10 if wait > 10 else wait
         if self._framer.pending():
             quiet = since(now, self._last_rx)
@@ -164,8 +179,10 @@ class Rs485Bus(Hearing):
                 say(self._log, WARNING, texts.OFFLINE, pack.id, age, self._why_silent(pack), pack.address)
         if self.is_open and not self.accept_unasked:
             self._say_role()
-            if self.poller.master and not self.config["scan"] and self.listening():
-                self._say_unheard(now)
+            if not self.poller.master or not self.listening():
+                self._led_since = now
+            elif not self.config["scan"] and since(now, self._led_since) >= _UNHEARD:
+                self._say_unheard()
 
     def stale_after(self, pack) -> int:
         """ms after which this pack's live frame is no value any more: max(3 x interval, 3 x measured turn, 10 s).
@@ -213,10 +230,8 @@ class Rs485Bus(Hearing):
         else:
             say(self._log, INFO, texts.ROLE_POLL_AGAIN if before else texts.ROLE_POLL)
 
-    def _say_unheard(self, now: int) -> None:
+    def _say_unheard(self) -> None:
         """Listening beside a master: packs that are configured and have never been heard, each once."""
-        if since(now, self._opened) < _UNHEARD:
-            return
         for pack in self.packs:
             if pack.misses == 1 and not pack.counts[pk.ANSWERS]:
                 pack.misses = 2
@@ -225,7 +240,7 @@ class Rs485Bus(Hearing):
     def _why_silent(self, pack):
         if not self.is_open:
             return self.reason
-        if self.listening():
+        if self.listening() or not pack.address:  # the bus master is never asked
             return texts.WHY_UNHEARD
         if self.poller.state == LISTENING:
             return texts.WHY_FOREIGN
@@ -237,6 +252,8 @@ class Rs485Bus(Hearing):
         """Carry out a command (a Transaction of jkcore.writes) before anything else is asked; `job` shows when it is
         done."""
         job.patience = self.poller.patience
+        if self.gaps is None:
+            self.use_gaps()
         self.job = job
 
     def _serve_job(self, now: int) -> int:
@@ -283,7 +300,7 @@ class Rs485Bus(Hearing):
 
     def _say_found(self) -> None:
         """All addresses have been asked once."""
-        found = [str(pack.address) for pack in self.packs if pack.counts[pk.ANSWERS]]
+        found = [str(pack.address) for pack in self.poller.packs if pack.counts[pk.ANSWERS]]
         if found:
             say(self._log, INFO, texts.FOUND, ", ".join(found))
         else:

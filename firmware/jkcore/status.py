@@ -70,7 +70,8 @@ def _put_bus(message, bus, named: bool) -> None:
     message.numbers(fr.REASONS, bus.rejects)
     message.close()
     poller = bus.poller
-    message.numbers(b"foreign echoes gap turn", (poller.foreign, poller.echoes, poller.gap, poller.turn))
+    message.numbers(b"foreign crossed echoes gap turn", (
+        poller.foreign, poller.crossed, poller.echoes, poller.gap, poller.turn))  # fmt: skip
     if bus.gateway is not None:
         bus.gateway.put(message)
     message.close()

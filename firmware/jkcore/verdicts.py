@@ -69,7 +69,7 @@ _JACK = "Use a RS485-2 jack, or RS485-1 with protocol 001 (JK Modbus) chosen in 
 _SENTENCES = (
     "the port is not open: %s|See what is said about the port.",
     "the gateway speaks Modbus-TCP, not plain bytes|Set it to transparent TCP server (raw, none, no protocol).",
-    "a second client uses the gateway: requests of somebody else are heard|Stop the other program, or limit the "
+    "a second client uses the gateway: answers come that nobody here asked for|Stop the other program, or limit the "
     "gateway to one client.",
     "the gateway loses bytes|Let it pack by 10 ms of silence with at least 320 bytes, 115200 baud 8N1, and look at its "
     "WiFi.",
@@ -86,8 +86,8 @@ _SENTENCES = (
     "too.",
     "bytes are heard, but nothing in them makes sense|Wrong speed, another protocol, A and B swapped, or noise. "
     + _JACK + _CABLE,
-    "not one byte is heard|Is the pack switched on, the plug in an RS485 jack, the right port named? Then swap A and "
-    "B.",
+    "not one byte is heard|Packs only speak when asked: without a pack at DIP 0 set role to auto. With one: is it "
+    "switched on, the plug in an RS485 jack, the right port named? Then swap A and B.",
     "only our own requests come back, no answer at address %s|The adapter works. Check the cable to the pack, swap A "
     "and B, check the DIP switches.",
     "no answer at address %s, and nothing else is heard|Are they switched on, the DIP switches set, the right port "

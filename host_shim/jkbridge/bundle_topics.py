@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -11,7 +10,7 @@ from typing import Any
 import paho.mqtt.client as paho
 
 from jkbridge import mqtt_errors
-from jkbridge.tls import tls_context
+from jkbridge.mqtt_client import new_client
 
 _LONGEST = 65536
 _CONNECT_S = 5.0
@@ -42,17 +41,7 @@ def heard(mqtt: dict[str, Any], base: str, wait: float) -> tuple[dict[str, tuple
             messages[message.topic] = (payload, bool(message.retain))
             changed.notify()
 
-    client = paho.Client(
-        paho.CallbackAPIVersion.VERSION2,
-        client_id=f"jkbridge-bundle-{os.urandom(4).hex()}",
-        clean_session=True,
-        protocol=paho.MQTTv311,
-    )
-    if mqtt["user"]:
-        client.username_pw_set(mqtt["user"], mqtt["password"] or None)
-    if mqtt["tls"]:
-        client.tls_set_context(tls_context(mqtt))
-    client.connect_timeout = _CONNECT_S
+    client = new_client(mqtt, "bundle", _CONNECT_S)
     client.on_connect = on_connect
     client.on_message = on_message
     try:

@@ -1,4 +1,4 @@
-"""The command line: `jkbridge run | doctor | simulate | decode | replay | bundle | config`."""
+"""The command line: `jkbridge run | doctor | get | set | ... | simulate | decode | replay | bundle | config`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,16 @@ from jkcore import log as levels
 from jkcore.config import ConfigError
 from jkcore.version import VERSION
 
+# What is in change/command.py; its modules are loaded for these commands only.
+_CHANGE = {
+    "get": "show the settings of packs",
+    "set": "change settings of a pack",
+    "backup": "save the settings of a pack as a file",
+    "diff": "show what differs between two packs, or a pack and a backup",
+    "restore": "bring settings from a backup to a pack",
+    "unlock": "let a running bridge take changes for some minutes",
+}
+
 _DESCRIPTION = """\
 jkbridge reads JK (Jikong) PB batteries over RS485 and puts them on MQTT for Home Assistant and anyone else.
 """
@@ -24,6 +34,9 @@ examples:
   jkbridge run --port /dev/ttyUSB0 --broker 192.168.1.10 --packs 1-4
   jkbridge run --port tcp://192.168.1.20:8899          RS485-to-Ethernet gateway in transparent mode
   jkbridge doctor                                      what is wrong with the bus, and what to change
+  jkbridge get 1                                       what pack 1 is set to
+  jkbridge set 1 balance_switch=ON                     change it: shows, asks, does, reads back
+  jkbridge backup 1 > pack1.json                       keep it; diff and restore compare and bring it back
   jkbridge config example > jkbridge.toml              a configuration file to start from
   jkbridge decode recording.hex                        JK frames as JSON, one per line
   jkbridge replay recording.hex --print                what the bridge would publish
@@ -81,7 +94,13 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
         help="pack a zip for a bug report, without secrets",
         description="Pack recordings, configuration, versions and counters into a zip, without secrets.",
     )
-    if command == "simulate":
+    changing = {name: commands.add_parser(name, help=text) for name, text in _CHANGE.items()}
+    if command in changing:
+        from jkbridge.change import command as change
+
+        change.add_arguments(command, changing[command])
+        _config_arguments(changing[command])
+    elif command == "simulate":
         from jkbridge.simulator import command as simulator
 
         simulator.add_arguments(simulate)
@@ -123,7 +142,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser = _parser(next((word for word in words if not word.startswith("-")), None))
     args = parser.parse_args(words)
     if args.command is None:
-        parser.error("a COMMAND is missing: run, doctor, simulate, decode, replay, bundle or config")
+        parser.error("a COMMAND is missing: run, doctor, get, set, backup, diff, restore, unlock, simulate, decode, "
+                     "replay, bundle or config")  # fmt: skip
     return args
 
 
@@ -248,6 +268,10 @@ def _dispatch(args: argparse.Namespace) -> int:
     if args.command == "bundle":
         return _bundle(args)
     loaded = settings.load(args.config, flags=flags(args))
+    if args.command in _CHANGE:
+        from jkbridge.change import command as change
+
+        return change.main(args, loaded)
     log = Log(levels.level_of(loaded.config["log"]))
     if args.command == "doctor":
         from jkbridge.doctor import command as doctor

@@ -15,10 +15,13 @@ HURRY = 20.0
 class SimulatedBus:
     """start() returns with `port` ready for a SerialPort; stop() ends it. Raises OSError when no port can be had."""
 
-    def __init__(self, addresses: Sequence[int], speed: float = HURRY) -> None:
+    def __init__(self, addresses: Sequence[int], led: bool = False, speed: float = HURRY) -> None:
+        """addresses: of the packs; with 0 among them, or `led`, that one is the bus master."""
         from jkbridge.simulator import Server, make_line
 
-        self._line = make_line(list(addresses), paced=True, speed=speed)
+        slaves = [address for address in addresses if address]
+        master = "15.30" if led or len(slaves) < len(addresses) else None
+        self._line = make_line(slaves, paced=True, speed=speed, master=master)
         self._server = Server(self._line, pty=True)
         self.port = ""
 

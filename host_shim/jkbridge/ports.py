@@ -31,6 +31,7 @@ _BACKOFF_MAX = 30.0
 # A port that held this long, or gave bytes, was a real one: the next failure starts with short waits again.
 _HELD = 10.0
 _CHUNK = 4096
+_LATE_S = 0.1  # a request that waited for so long goes out at a moment that is not its own
 _SELECT = 0.5
 # The loop empties the queue within milliseconds; this many chunks mean that it stands still, and memory must
 # not grow.
@@ -123,7 +124,7 @@ class SerialPort:
         self._silent = False  # the bus asked for it, and has said why
         self._said = ""
         self._serial: serial.SerialBase | None = None
-        self._out: deque[bytes] = deque()
+        self._out: deque[tuple[float, bytes]] = deque()
         self._out_ready = threading.Semaphore(0)
         self._writer_busy = False
         self._reader: threading.Thread | None = None
@@ -149,7 +150,7 @@ class SerialPort:
             # An old request that goes out late would collide with the answer to a newer one.
             self.dropped += 1
             return
-        self._out.append(bytes(buf[:n]))
+        self._out.append((time.monotonic(), bytes(buf[:n])))
         self._out_ready.release()
 
     def reopen(self, reason: str) -> None:
@@ -290,11 +291,12 @@ class SerialPort:
             if self._stop.is_set():
                 return
             try:
-                data = self._out.popleft()
+                at, data = self._out.popleft()
             except IndexError:  # dropped meanwhile, with the port
                 continue
             line = self._serial
-            if line is None:
+            if line is None or time.monotonic() - at > _LATE_S:
+                self.dropped += 1
                 continue
             self._writer_busy = True
             try:

@@ -163,7 +163,7 @@ class Runner:
         if bus["scan"]:
             bus["packs"] = [1, 2]
             bus["scan"] = False
-        self._simulated = SimulatedBus(bus["packs"])
+        self._simulated = SimulatedBus(bus["packs"], led=bus["role"] == "listen")
         self._simulated.start()
         bus["port"] = self._simulated.port
         bus["name"] = bus["name"] or "simulated"

@@ -284,6 +284,8 @@ def show(settings: Settings) -> str:
             *([f"rs485 = {pack['rs485']}", f"can = {pack['can']}"] if pack["pair"] else []),
             f"name = {_toml(pack['name'])}",
         ]
+        if pack["chemistry"]:
+            out.append(f"chemistry = {_toml(pack['chemistry'])}")
     return "\n".join(out) + "\n"
 
 

@@ -63,11 +63,13 @@ class Watch:
                 self._live[pack] = (payload, now)
 
     def packs(self) -> list[PackView]:
+        """By bus and address, whoever was heard first."""
         now = self._clock()
         out = []
         buses = self._bridge.buses
         names = {pack.id: bus_name(bus) for bus in buses for pack in list(bus.packs)} if len(buses) > 1 else {}
-        for pack in list(self._bridge.packs):
+        places = {pack.id: (n, pack.address) for n, bus in enumerate(buses) for pack in list(bus.packs)}
+        for pack in sorted(self._bridge.packs, key=lambda pack: places.get(pack.id, (0, 0))):
             pack_id = pack.id if isinstance(pack.id, bytes) else str(pack.id).encode()
             payload, at = self._live.get(pack_id, (b"", 0.0))
             values = _parsed(payload)

@@ -42,10 +42,9 @@ def check_cell_voltage(limit, value: int, now: int, chemistry, confirmed: bool, 
         raise CommandError(texts.NO_CHEMISTRY, name)
     if value == now:
         return
-    i = CHEMISTRIES.index(chemistry)
-    if not _FLOORS[i] <= value <= _CEILINGS[i]:
-        low, high = plain(_FLOORS[i], 3), plain(_CEILINGS[i], 3)
-        raise CommandError(texts.CHEMISTRY, name, plain(value, 3), low, high, chemistry)
+    low, high = of_cells(chemistry)
+    if not low <= value <= high:
+        raise CommandError(texts.CHEMISTRY, name, plain(value, 3), plain(low, 3), plain(high, 3), chemistry)
     if not confirmed and not -_LARGE <= value - now <= _LARGE:
         raise CommandError(texts.MOVED, name, plain(now, 3), plain(value, 3), word)
 
@@ -55,15 +54,38 @@ def check_rating(limit, value: int, now: int, pack) -> None:
     if value == now:
         return
     model = model_of(pack)
-    rating = None
-    for known, amperes in _RATINGS:
-        if known == model:
-            rating = 1000 * (int(known[2]) if limit.bound == codes.BALANCE_LIMIT else amperes)
+    rating = rating_of(model, limit.bound)
     if rating is None:
         if value > now:
             raise CommandError(texts.NO_RATING, table.name(limit.row), model or "?")
     elif value > rating:
         raise CommandError(texts.RATING, table.name(limit.row), plain(value, 3), plain(rating, 3), model)
+
+
+def of_cells(chemistry: str):
+    """(lowest, highest) cell voltage that may be set, mV."""
+    i = CHEMISTRIES.index(chemistry)
+    return _FLOORS[i], _CEILINGS[i]
+
+
+def rating_of(model: str, bound: int):
+    """mA a model (without its JK_) is rated for; bound: CURRENT_LIMIT or BALANCE_LIMIT. None: not known."""
+    for known, amperes in _RATINGS:
+        if known == model:
+            return 1000 * (int(known[2]) if bound == codes.BALANCE_LIMIT else amperes)
+    return None
+
+
+def span(limit, pack, chemistry) -> list:
+    """[lowest, highest] a row may be set to on this pack, as far as cells and model are known."""
+    low, high = limit.low, limit.high
+    most = None
+    if limit.bound == codes.CELL_VOLTAGE and chemistry in CHEMISTRIES:
+        least, most = of_cells(chemistry)
+        low = max(low, least)
+    elif limit.bound in (codes.CURRENT_LIMIT, codes.BALANCE_LIMIT):
+        most = rating_of(model_of(pack), limit.bound)
+    return [low, high if most is None else min(high, most)]
 
 
 def model_of(pack) -> str:

@@ -60,7 +60,9 @@ def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
     if failure := _preflight(port, bus["baud"]):
         return _refuse(args, console, port, found, *failure)
     if not args.as_json:
-        console.print(f"Examining {port}.", highlight=False, markup=False)
+        others = [other["port"] for other in settings.config["bus"][1:]]
+        hint = f" (The others: --port {others[0]} and so on.)" if others else ""
+        console.print(f"Examining {port}.{hint}", highlight=False, markup=False)
     result = _examine(args, settings, port, console, log)
     if result.failure:
         word = "port_vanished" if result.vanished else "port_failed"

@@ -64,6 +64,8 @@ class Result:
     baud: int = USUAL_BAUD
     listens: bool = False
     """Somebody else leads the line."""
+    expected: list[int] = field(default_factory=list)
+    """Addresses the user has configured, whether they answer or not."""
     failure: str = ""
     vanished: bool = False
 
@@ -135,12 +137,14 @@ class Examination:
             why = "something was heard that may not be disturbed"
             return findings if verdicts.healthy(findings[0]) else [*findings, [verdicts.NOT_ASKED, why]]
         if not self._may_ask:
-            return [*findings, [verdicts.NOT_ASKED, "as told by --no-ask"]]
+            why = "role is listen" if self._role == "listen" else "as told by --no-ask"
+            return [*findings, [verdicts.NOT_ASKED, why]]
         findings = self._ask(self._baud)
         if findings[0][0] in _MUTE and self._speeds:
             # Protocol 013 is JK Modbus at 9600 baud (protocol/rs485.md section 1.1).
             other = next(speed for speed in (9_600, USUAL_BAUD) if speed != self._baud)
-            found = self._ask(other)
+            heard, _ = self._listen(other, SILENCE_MS)  # somebody may talk at this speed
+            found = findings if heard.bytes_in else self._ask(other)
             if found[0][0] not in _MUTE and self._result.packs:
                 return self._at_other_speed(other, found)
         return findings
@@ -188,7 +192,8 @@ class Examination:
     def _compare(self) -> None:
         """What the user expects against what is there."""
         answering = {pack["address"] for pack in self._result.packs if pack["frames"]}
-        missing = [address for address in self._configured or [] if address not in answering]
+        self._result.expected = list(self._configured or [])
+        missing = [address for address in self._result.expected if address not in answering]
         if missing and answering:
             self._result.findings.append([verdicts.SOME_SILENT, ", ".join(str(address) for address in missing)])
         if self._role == "poll" and any(f[0] in _LED for f in self._result.findings):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from jkbridge.chart import Chart
 from jkcore import config as core_config
 from jkcore import pack as pk
 from jkcore.fields import table
 from jkcore.modbus import ABOUT, LIVE
-from jkcore.pack import Pack
 from jkcore.rs485 import Rs485Bus
 
 _VOLTAGE = table.find("pack_voltage", LIVE)
@@ -22,45 +22,21 @@ _LOST = (pk.DAMAGED, pk.NO_ACK, pk.IMPLAUSIBLE, pk.TIMEOUTS)
 Log = Callable[[int, str], None]
 
 
-class _Chart:
-    """Stands where the bridge has its publisher: packs appear as they are heard, nothing is published."""
-
-    def new_pack(self, bus: Rs485Bus, address: int) -> Pack:
-        pack = _pack(address)
-        bus.add(pack)
-        return pack
-
-    def live(self, pack: Pack, now: int) -> None:
-        pack.online = True
-
-    def rare(self, pack: Pack, frame_type: int) -> None:
-        pass
-
-    def settings_changed(self, pack: Pack, frame: Any) -> None:
-        pass
-
-    def went_offline(self, pack: Pack) -> None:
-        pass
-
-
 def listening_bus(port: str, baud: int, log: Log) -> Rs485Bus:
     """A bus that never sends; frames are booked by the ack behind them."""
-    return Rs485Bus(_config(port, baud, "listen"), [], 0, log, _Chart(), _SEED)
+    return Rs485Bus(_config(port, baud, "listen"), [], 0, log, Chart(), _SEED)
 
 
 def asking_bus(port: str, baud: int, log: Log) -> Rs485Bus:
     """A bus that asks addresses 1 to 15, as fast as packs like it, and stands down when somebody else is heard."""
     config = _config(port, baud, "poll")
-    return Rs485Bus(config, [_pack(address) for address in config["packs"]], 0, log, _Chart(), _SEED)
+    chart = Chart()
+    return Rs485Bus(config, [chart.pack(address) for address in config["packs"]], 0, log, chart, _SEED)
 
 
 def _config(port: str, baud: int, role: str) -> dict[str, Any]:
     bus: dict[str, Any] = core_config.load({"bus": {"port": port, "baud": baud, "role": role}}, "host")["bus"][0]
     return bus
-
-
-def _pack(address: int) -> Pack:
-    return Pack(str(address).encode(), address, "")
 
 
 def pack_facts(bus: Rs485Bus) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def propose(port: str, result: Result) -> dict[str, Any] | None:
         bus["baud"] = result.baud
     bus["role"] = "listen" if result.listens else "auto"
     if not result.listens:  # who listens takes packs as they come, the master at address 0 too
-        bus["packs"] = addresses
+        bus["packs"] = sorted({*addresses, *result.expected})  # one that is missing is missed, not forgotten
     core_config.load({"bus": dict(bus)}, "host")
     return bus
 
