@@ -310,6 +310,23 @@ def test_an_echo_of_a_write_is_no_stranger(amount):
     assert house.bus.poller.foreign == 0
 
 
+def test_a_command_given_while_the_bridge_still_listens_is_carried_out():
+    house = Orders(settle=2.2)
+    house.bus.opened(house.now)  # the cable was pulled and is back: 2 s of listening begin
+    result = house.order("1/set/balance_switch", "OFF", 15)
+    assert statuses(result) == OK
+    assert house.elapsed < 8000
+
+
+def test_stray_bytes_in_the_middle_of_a_command_do_not_lose_it():
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.run(0.3)
+    house.line.inject(b"\x55" * 40, house.now)
+    house.run(20)
+    assert statuses(house.payloads("jkbms/1/result")) == OK
+
+
 # Beside a JK master
 
 

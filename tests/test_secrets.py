@@ -89,12 +89,12 @@ def test_nothing_planted_leaves_the_house(tmp_path: Path) -> None:
     with (
         Broker(tmp_path / "broker", user=USER, password=PASSWORD) as broker,
         Subscriber(broker, "#") as subscriber,
-        Server(line, tcp="127.0.0.1:0") as server,
+        Server(line, pty=True) as server,
     ):
         config = folder / "jkbridge.toml"
         config.write_text(
-            f'interval = 0\nlog = "trace"\nflat = true\ncapture = "bus.txt"\n[bus]\nport = "tcp://127.0.0.1:'
-            f'{server.tcp_port}"\npacks = "1-2"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\nuser = "{USER}"\n'
+            f'interval = 0\nlog = "trace"\nflat = true\ncapture = "bus.txt"\n[bus]\nport = "'
+            f'{server.pty_path}"\npacks = "1-2"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\nuser = "{USER}"\n'
             f'password = "{PASSWORD}"\n'
         )
         bridge = Bridge(folder, "--config", str(config), patch=OFTEN)

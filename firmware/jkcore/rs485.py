@@ -261,8 +261,10 @@ class Rs485Bus(Hearing):
         from jkcore.writes.transaction import WRITE
 
         job = self.job
-        listening = self.listening()
-        if not (self.gaps.free(self._last_rx, now) if listening else self.poller.may_send(now)):
+        # First, for it ends the listening when the line has been silent for long enough.
+        ours = self.poller.may_send(now)
+        listening = not ours and self.listening()
+        if not ours and not (listening and self.gaps.free(self._last_rx, now)):
             return 0
         want = job.wants(now)
         if want == WRITE:
