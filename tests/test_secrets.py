@@ -89,7 +89,7 @@ def test_nothing_planted_leaves_the_house(tmp_path: Path) -> None:
     with (
         Broker(tmp_path / "broker", user=USER, password=PASSWORD) as broker,
         Subscriber(broker, "#") as subscriber,
-        Server(line, pty=True) as server,
+        Server(line, pty=True, tcp="127.0.0.1:0") as server,
     ):
         config = folder / "jkbridge.toml"
         config.write_text(
@@ -136,7 +136,7 @@ def test_nothing_planted_leaves_the_house(tmp_path: Path) -> None:
     for topic in ("bridge/info (retained)", "bridge/health ", "1/about (retained)", "1/link ", "2/link "):
         assert f"jkbms/{topic}" in topics
     assert 'password = "***"' in everything["bundle config.txt"]
-    assert f"127.0.0.1:{server.tcp_port}" in everything["bundle config.txt"]
+    assert str(server.pty_path) in everything["bundle config.txt"]
     good, damaged = about_frames(everything["bundle capture/bus.txt"].encode())
     assert good > 3
     assert damaged > 3
