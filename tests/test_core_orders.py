@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from core_house import reconnected, say
+from core_house import gaps, reconnected, say
 from core_orders import Orders
 
 OK = ["ok"]
@@ -176,6 +176,36 @@ def test_a_command_that_cannot_reach_the_bus_in_time_is_refused():
     house.bus.opened(house.now)
     house.run(30)
     assert house.written() == [], "and it is not made up for later"
+
+
+def test_an_offline_pack_is_refused_at_once_and_holds_up_nobody():
+    house = Orders([1, 2, 3], interval=1)
+    house.line.remove(house.line.slaves[2])
+    house.run(30)
+    start = house.elapsed
+    for _ in range(8):
+        house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.run(20)
+    told = house.payloads("jkbms/2/result")
+    assert statuses(told) == ["refused"] * 8
+    assert "offline" in told[0]["reason"]
+    assert "offline" not in [m.payload for m in house.of("jkbms/1/availability") if m.at > start]
+    assert len([m for m in house.of("jkbms/1/live") if m.at > start]) >= 18
+
+
+def test_a_pack_that_falls_silent_under_a_command_does_not_take_the_others_with_it():
+    house = Orders([1, 2, 3], interval=1)
+    house.line.fault("silence", 2)
+    start = house.elapsed
+    for _ in range(3):
+        house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.run(45)
+    told = house.payloads("jkbms/2/result")
+    assert statuses(told) == ["refused"] * 3
+    for address in (1, 3):
+        assert "offline" not in [m.payload for m in house.of(f"jkbms/{address}/availability") if m.at > start]
+        times = [m.at for m in house.of(f"jkbms/{address}/live") if m.at > start]
+        assert max(gaps(times)) < 9000
 
 
 def test_two_packs_at_one_address_are_not_written_to():

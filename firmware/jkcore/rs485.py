@@ -21,6 +21,7 @@ _STALE_UNKNOWN = const(40000)  # listening, before a pack's cycle is known: the 
 _IDLE = const(1000)  # a unit that is not complete after this silence never will be
 _PIECES = const(450)  # and on a gateway, which may cut it in two, so long it may still become a master's request
 _ECHO = const(16)  # with so few bytes heard nobody has answered: an echo of the request, a glitch
+_LONG_JOB = const(3000)  # from then on a command and the other packs take turns
 _UNHEARD = const(40000)  # listening: a configured pack should have been heard by then
 WANTED = ("auto", "poll", "listen")  # by exchange.AUTO, POLL, LISTEN
 
@@ -52,6 +53,8 @@ class Rs485Bus(Hearing):
         self._last_rx = 0
         self._led_since = 0  # when another master began to set the pace
         self._found_said = False
+        self._job_since = -1  # when the command under way first had the line
+        self._job_served = False  # the others have had their turn since
 
     def use_gaps(self) -> None:
         """Something may be sent beside another master: learn when."""
@@ -255,9 +258,13 @@ class Rs485Bus(Hearing):
         if self.gaps is None:
             self.use_gaps()
         self.job = job
+        self._job_since = -1
+        self._job_served = False
 
     def _serve_job(self, now: int) -> int:
-        """What the command under way needs next, written to tx; nothing else is asked meanwhile."""
+        """What the command under way needs next, written to tx. Nothing else is asked meanwhile, but when it takes long
+        (its pack is silent, say) the other packs get every second turn, so that they do not go stale.
+        """
         from jkcore.writes.transaction import WRITE
 
         job = self.job
@@ -266,7 +273,13 @@ class Rs485Bus(Hearing):
         listening = not ours and self.listening()
         if not ours and not (listening and self.gaps.free(self._last_rx, now)):
             return 0
+        if self._job_since < 0:
+            self._job_since = now
+        if ours and not self._job_served and since(now, self._job_since) > _LONG_JOB:
+            self._job_served = True
+            return self.poller.tick(self.tx, now)
         want = job.wants(now)
+        self._job_served = False
         if want == WRITE:
             count = job.request(self.tx, now)
             if count and not listening:
