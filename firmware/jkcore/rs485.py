@@ -22,6 +22,7 @@ _IDLE = const(1000)  # a unit that is not complete after this silence never will
 _PIECES = const(450)  # and on a gateway, which may cut it in two, so long it may still become a master's request
 _ECHO = const(16)  # with so few bytes heard nobody has answered: an echo of the request, a glitch
 _LONG_JOB = const(3000)  # from then on a command and the other packs take turns
+_OTHERS = const(4)
 _UNHEARD = const(40000)  # listening: a configured pack should have been heard by then
 WANTED = ("auto", "poll", "listen")  # by exchange.AUTO, POLL, LISTEN
 
@@ -54,7 +55,7 @@ class Rs485Bus(Hearing):
         self._led_since = 0  # when another master began to set the pace
         self._found_said = False
         self._job_since = -1  # when the command under way first had the line
-        self._job_served = False  # the others have had their turn since
+        self._job_served = 0  # requests to the others since its last one
 
     def use_gaps(self) -> None:
         """Something may be sent beside another master: learn when."""
@@ -259,11 +260,11 @@ class Rs485Bus(Hearing):
             self.use_gaps()
         self.job = job
         self._job_since = -1
-        self._job_served = False
+        self._job_served = 0
 
     def _serve_job(self, now: int) -> int:
         """What the command under way needs next, written to tx. Nothing else is asked meanwhile, but when it takes long
-        (its pack is silent, say) the other packs get every second turn, so that they do not go stale.
+        (its pack is silent, say) the other packs get some turns in between, so that they do not go stale.
         """
         from jkcore.writes.transaction import WRITE
 
@@ -275,11 +276,13 @@ class Rs485Bus(Hearing):
             return 0
         if self._job_since < 0:
             self._job_since = now
-        if ours and not self._job_served and since(now, self._job_since) > _LONG_JOB:
-            self._job_served = True
-            return self.poller.tick(self.tx, now)
+        if ours and self._job_served < _OTHERS and since(now, self._job_since) > _LONG_JOB:
+            self._job_served += 1
+            count = self.poller.tick(self.tx, now)
+            if count:
+                return count
         want = job.wants(now)
-        self._job_served = False
+        self._job_served = 0
         if want == WRITE:
             count = job.request(self.tx, now)
             if count and not listening:
@@ -289,7 +292,7 @@ class Rs485Bus(Hearing):
         elif listening:
             count = modbus.put_request(self.tx, job.pack.address, want)
         else:
-            count = self.poller.ask(self.tx, job.pack, want, now)
+            count = self.poller.ask_once(self.tx, job.pack, want, now)
         if count and listening:
             self.gaps.sent(job.pack.address, now)
         return count
