@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from core_house import reconnected, say
+from core_house import gaps, reconnected, say
 from core_orders import Orders
 
 OK = ["ok"]
@@ -178,6 +178,36 @@ def test_a_command_that_cannot_reach_the_bus_in_time_is_refused():
     assert house.written() == [], "and it is not made up for later"
 
 
+def test_an_offline_pack_is_refused_at_once_and_holds_up_nobody():
+    house = Orders([1, 2, 3], interval=1)
+    house.line.remove(house.line.slaves[2])
+    house.run(30)
+    start = house.elapsed
+    for _ in range(8):
+        house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.run(20)
+    told = house.payloads("jkbms/2/result")
+    assert statuses(told) == ["refused"] * 8
+    assert "offline" in told[0]["reason"]
+    assert "offline" not in [m.payload for m in house.of("jkbms/1/availability") if m.at > start]
+    assert len([m for m in house.of("jkbms/1/live") if m.at > start]) >= 18
+
+
+def test_a_pack_that_falls_silent_under_a_command_does_not_take_the_others_with_it():
+    house = Orders([1, 2, 3], interval=1)
+    house.line.fault("silence", 2)
+    start = house.elapsed
+    for _ in range(3):
+        house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.run(45)
+    told = house.payloads("jkbms/2/result")
+    assert statuses(told) == ["refused"] * 3
+    for address in (1, 3):
+        assert "offline" not in [m.payload for m in house.of(f"jkbms/{address}/availability") if m.at > start]
+        times = [m.at for m in house.of(f"jkbms/{address}/live") if m.at > start]
+        assert max(gaps(times)) < 9000
+
+
 def test_two_packs_at_one_address_are_not_written_to():
     house = Orders([1, 2], settle=30)
     pack = house.packs[2]
@@ -308,6 +338,23 @@ def test_an_echo_of_a_write_is_no_stranger(amount):
         assert statuses(house.order("1/set/balance_switch", payload)) == OK
     house.order("1/set/lcd_always_on", "ON")
     assert house.bus.poller.foreign == 0
+
+
+def test_a_command_given_while_the_bridge_still_listens_is_carried_out():
+    house = Orders(settle=2.2)
+    house.bus.opened(house.now)  # the cable was pulled and is back: 2 s of listening begin
+    result = house.order("1/set/balance_switch", "OFF", 15)
+    assert statuses(result) == OK
+    assert house.elapsed < 8000
+
+
+def test_stray_bytes_in_the_middle_of_a_command_do_not_lose_it():
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.run(0.3)
+    house.line.inject(b"\x55" * 40, house.now)
+    house.run(20)
+    assert statuses(house.payloads("jkbms/1/result")) == OK
 
 
 # Beside a JK master

@@ -89,12 +89,12 @@ def test_nothing_planted_leaves_the_house(tmp_path: Path) -> None:
     with (
         Broker(tmp_path / "broker", user=USER, password=PASSWORD) as broker,
         Subscriber(broker, "#") as subscriber,
-        Server(line, tcp="127.0.0.1:0") as server,
+        Server(line, pty=True, tcp="127.0.0.1:0") as server,
     ):
         config = folder / "jkbridge.toml"
         config.write_text(
-            f'interval = 0\nlog = "trace"\nflat = true\ncapture = "bus.txt"\n[bus]\nport = "tcp://127.0.0.1:'
-            f'{server.tcp_port}"\npacks = "1-2"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\nuser = "{USER}"\n'
+            f'interval = 0\nlog = "trace"\nflat = true\ncapture = "bus.txt"\n[bus]\nport = "'
+            f'{server.pty_path}"\npacks = "1-2"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\nuser = "{USER}"\n'
             f'password = "{PASSWORD}"\n'
         )
         bridge = Bridge(folder, "--config", str(config), patch=OFTEN)
@@ -136,7 +136,7 @@ def test_nothing_planted_leaves_the_house(tmp_path: Path) -> None:
     for topic in ("bridge/info (retained)", "bridge/health ", "1/about (retained)", "1/link ", "2/link "):
         assert f"jkbms/{topic}" in topics
     assert 'password = "***"' in everything["bundle config.txt"]
-    assert f"127.0.0.1:{server.tcp_port}" in everything["bundle config.txt"]
+    assert str(server.pty_path) in everything["bundle config.txt"]
     good, damaged = about_frames(everything["bundle capture/bus.txt"].encode())
     assert good > 3
     assert damaged > 3

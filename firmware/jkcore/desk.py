@@ -153,6 +153,8 @@ class Desk:
                     reason = CommandError(texts.MASTER)
                 elif pack.notes[pk.CONFLICT] >= 0:
                     reason = CommandError(texts.CONFLICT, pack.address)
+                elif not pack.online:
+                    reason = CommandError(texts.OFFLINE)
                 if reason is not None:
                     self._done(pack.id, command, reason)
                 else:

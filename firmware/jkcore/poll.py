@@ -82,6 +82,12 @@ class Poller(Exchange):
             return self.ask(tx, self.pack, _LIVE, now)
         return 0
 
+    def ask_once(self, tx, pack, kind: int, now: int) -> int:
+        """A question of somebody else's, who repeats it himself: bytes to send, written to tx."""
+        self._retry = False
+        self._retried = True
+        return self.ask(tx, pack, kind, now)
+
     def _measure(self, pack, now: int) -> None:
         """Length of a round: time between two live requests to the same answering pack, the longest of all packs."""
         if pack.notes[LIVE_ASKED] >= 0:

@@ -21,6 +21,8 @@ _STALE_UNKNOWN = const(40000)  # listening, before a pack's cycle is known: the 
 _IDLE = const(1000)  # a unit that is not complete after this silence never will be
 _PIECES = const(450)  # and on a gateway, which may cut it in two, so long it may still become a master's request
 _ECHO = const(16)  # with so few bytes heard nobody has answered: an echo of the request, a glitch
+_LONG_JOB = const(3000)  # from then on a command and the other packs take turns
+_OTHERS = const(4)
 _UNHEARD = const(40000)  # listening: a configured pack should have been heard by then
 WANTED = ("auto", "poll", "listen")  # by exchange.AUTO, POLL, LISTEN
 
@@ -52,6 +54,8 @@ class Rs485Bus(Hearing):
         self._last_rx = 0
         self._led_since = 0  # when another master began to set the pace
         self._found_said = False
+        self._job_since = -1  # when the command under way first had the line
+        self._job_served = 0  # requests to the others since its last one
 
     def use_gaps(self) -> None:
         """Something may be sent beside another master: learn when."""
@@ -255,16 +259,30 @@ class Rs485Bus(Hearing):
         if self.gaps is None:
             self.use_gaps()
         self.job = job
+        self._job_since = -1
+        self._job_served = 0
 
     def _serve_job(self, now: int) -> int:
-        """What the command under way needs next, written to tx; nothing else is asked meanwhile."""
+        """What the command under way needs next, written to tx. Nothing else is asked meanwhile, but when it takes long
+        (its pack is silent, say) the other packs get some turns in between, so that they do not go stale.
+        """
         from jkcore.writes.transaction import WRITE
 
         job = self.job
-        listening = self.listening()
-        if not (self.gaps.free(self._last_rx, now) if listening else self.poller.may_send(now)):
+        # First, for it ends the listening when the line has been silent for long enough.
+        ours = self.poller.may_send(now)
+        listening = not ours and self.listening()
+        if not ours and not (listening and self.gaps.free(self._last_rx, now)):
             return 0
+        if self._job_since < 0:
+            self._job_since = now
+        if ours and self._job_served < _OTHERS and since(now, self._job_since) > _LONG_JOB:
+            self._job_served += 1
+            count = self.poller.tick(self.tx, now)
+            if count:
+                return count
         want = job.wants(now)
+        self._job_served = 0
         if want == WRITE:
             count = job.request(self.tx, now)
             if count and not listening:
@@ -274,7 +292,7 @@ class Rs485Bus(Hearing):
         elif listening:
             count = modbus.put_request(self.tx, job.pack.address, want)
         else:
-            count = self.poller.ask(self.tx, job.pack, want, now)
+            count = self.poller.ask_once(self.tx, job.pack, want, now)
         if count and listening:
             self.gaps.sent(job.pack.address, now)
         return count

@@ -40,6 +40,9 @@ def _configuration():
     if config["mqtt"]["tls"]:
         text = "mqtt.tls = true is not possible on a device yet: use a broker without TLS in your own network."
         raise checker.ConfigError(text)
+    for bus in config["bus"]:
+        if bus["kind"] == "can":
+            raise checker.ConfigError("bus.kind = \"can\" is not possible on a device yet: use it on the host.")
     config["public"] = checker.public(config)
     return config
 

@@ -169,6 +169,10 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
             log(levels.ERROR, f"{name} holds no bytes: neither hex text nor raw data.")
             return 2
         contents.append(content)
+    config["bus"] = [bus for bus in config["bus"] if bus["kind"] == "serial"]
+    if not config["bus"]:
+        log(levels.ERROR, "Recordings are those of RS485 lines, but the configuration has CAN buses only.")
+        return 2
     lines = timeline(contents)
     if max(lines) > len(config["bus"]):
         log(

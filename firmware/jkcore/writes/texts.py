@@ -54,6 +54,7 @@ MASTER = const(47)
 CONFLICT = const(48)  # address
 UNLOCK_LIMIT = const(49)  # what, the most allowed
 ON_CAN = const(50)
+OFFLINE = const(51)
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -109,6 +110,7 @@ _SENTENCES = (
     "two packs answer at address %d: nothing is sent until each has an address of its own",
     "unlock to %s is not allowed: `unlock` of the configuration is %s",
     "this pack is heard on CAN, where the bridge only listens: connect its RS485 to change settings",
+    "this pack is offline: nothing is sent to it",
 )
 
 

@@ -40,7 +40,8 @@ class BusWay:
         connect: Connect = lines.serial_port,
         clock: Clock | None = None,
     ) -> None:
-        self._buses: list[dict[str, Any]] = config["bus"]
+        # Nothing can be sent on CAN.
+        self._buses: list[dict[str, Any]] = [bus for bus in config["bus"] if bus["kind"] == "serial"]
         self._chemistries = {entry["id"]: entry["chemistry"] for entry in config["pack"] if entry["chemistry"]}
         self._writes = writes
         self.level = WORDS.index(writes)

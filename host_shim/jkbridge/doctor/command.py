@@ -45,11 +45,20 @@ def _seconds(text: str) -> float:
     return value
 
 
+_CAN = (
+    "The doctor examines RS485 only, and the configuration has a CAN bus: look at it with `candump`, or give the RS485 "
+    "port with --config of its own."
+)
+
+
 def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
     """Choose the port, examine it, tell what was found."""
     console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
     found = adapters()
-    bus = settings.config["bus"][0]
+    bus = next((one for one in settings.config["bus"] if one["kind"] == "serial"), None)
+    if bus is None:
+        return _refuse(args, console, "", found, "can", _CAN)
+    settings.config["bus"].insert(0, settings.config["bus"].pop(settings.config["bus"].index(bus)))
     if args.write and not args.force and Path(args.write).exists():
         return _refuse(args, console, bus["port"], found, "file_exists", _exists(args.write))
     port = bus["port"] or _only_likely(found)
