@@ -410,3 +410,11 @@ def test_ten_thousand_fuzzed_commands_send_nothing_and_raise_nothing():
     house.run(30)
     assert not [r for r in house.requests if r.kind == "write"]
     assert all(not slave.writes.log for slave in house.line.slaves.values())
+
+
+def test_answers_to_our_own_writes_beside_a_master_are_no_second_client_of_the_gateway():
+    house = Orders([1, 2], master="14.20", settle=40, port="tcp://10.0.0.2:8899")
+    for payload in ("OFF", "ON", "OFF", "ON"):
+        assert statuses(house.order("1/set/balance_switch", payload, 40)) == OK
+    assert house.bus.gateway.faults == 0
+    assert not say(house, 30, "second program")

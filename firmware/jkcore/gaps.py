@@ -36,7 +36,7 @@ class Gaps:
         self._asked_at = -1  # the master's last request
         self._answered = False  # and whether its answer has been heard
         self._room_silent = self._room + 40  # behind a request that nobody answered: to be sure
-        self._open = False  # a request of ours has not been answered in this gap
+        self._open_to = -1  # whom a request of ours in this gap went to that has not been answered, -1: nobody
         self._sent_at = 0  # our own last request, for its echo
         self._sent_to = -1  # and to whom, -1: the echo was heard
         self._echo_ms = 500 if network else 50
@@ -47,7 +47,8 @@ class Gaps:
         """The master asked somebody."""
         step = since(now, self._asked_at) if self._asked_at >= 0 else 0
         self._asked_at = now
-        self._answered = self._open = False
+        self._answered = False
+        self._open_to = -1
         if not _FASTEST <= step <= _SLOWEST:
             self._steady = 0
         elif not self._step or not self._fits(step):
@@ -69,7 +70,7 @@ class Gaps:
     def answered(self) -> None:
         """A frame or ack was heard: the line is free until the master's next request."""
         self._answered = True
-        self._open = False
+        self._open_to = -1
 
     def left(self, now: int) -> int:
         """ms until the master may ask again; 0 while that is not known or an answer may still come."""
@@ -84,13 +85,16 @@ class Gaps:
     def free(self, last_rx: int, now: int) -> bool:
         """True when a request of ours and its answer fit before the master's next one. last_rx: time of the last byte
         heard."""
-        return not self._open and since(now, last_rx) >= _QUIET and self.left(now) >= self._room
+        return self._open_to < 0 and since(now, last_rx) >= _QUIET and self.left(now) >= self._room
 
     def sent(self, address: int, now: int) -> None:
         """A request or write of ours goes out in this gap."""
         self._sent_at = now
-        self._sent_to = address
-        self._open = True
+        self._sent_to = self._open_to = address
+
+    def asks(self, address: int) -> bool:
+        """True while an answer of this pack is one to a request of ours."""
+        return self._open_to == address
 
     def is_echo(self, address: int, now: int) -> bool:
         """True when a request heard is our own, thrown back by the adapter."""

@@ -121,7 +121,9 @@ class Hearing:
                 self._asked.counts[pk.NO_ACK] += 1
             say(self._log, DEBUG, texts.NO_ACK)
             return
-        if not self.accept_unasked:
+        if self.gaps is not None and self.gaps.asks(address):
+            self.gaps.answered()
+        elif not self.accept_unasked:
             self.poller.overheard(address, now)
             if self.gaps is not None:
                 self.gaps.answered()
