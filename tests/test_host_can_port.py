@@ -101,12 +101,21 @@ def can0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # --- nothing is sent
 
 
+def _refuses_to_write(node: ast.AST) -> bool:
+    """What the loop would call if the core left something to send: `write` with a docstring and a raise, no more."""
+    if not isinstance(node, ast.FunctionDef) or node.name != "write" or len(node.body) != 2:
+        return False
+    return isinstance(node.body[0], ast.Expr) and isinstance(node.body[1], ast.Raise)
+
+
 def test_no_line_of_the_hosts_can_code_can_send():
     forbidden = ("send", "send_periodic", "sendto", "sendmsg", "write", "_send_once", "_write", "transmit")
     files = [*HOST.glob("can_*.py")]
     assert len(files) >= 9
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
+            if _refuses_to_write(node):
+                continue
             names = {getattr(node, "attr", ""), getattr(node, "id", ""), getattr(node, "name", "")}
             if isinstance(node, ast.Constant):
                 names.add(str(node.value))
