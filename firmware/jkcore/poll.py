@@ -82,6 +82,11 @@ class Poller(Exchange):
             return self.ask(tx, self.pack, _LIVE, now)
         return 0
 
+    def wrote(self, pack, now: int) -> None:
+        """A write goes out. A question lost before it is not asked once more: its kind is forgotten now."""
+        super().wrote(pack, now)
+        self._retry = self._retried = False
+
     def _measure(self, pack, now: int) -> None:
         """Length of a round: time between two live requests to the same answering pack, the longest of all packs."""
         if pack.notes[LIVE_ASKED] >= 0:
