@@ -261,8 +261,9 @@ class Rs485Bus(Hearing):
         from jkcore.writes.transaction import WRITE
 
         job = self.job
+        ours = self.poller.may_send(now)  # ends the listening when the line has been silent for long enough
         listening = self.listening()
-        if not (self.gaps.free(self._last_rx, now) if listening else self.poller.may_send(now)):
+        if not (self.gaps.free(self._last_rx, now) if listening else ours):
             return 0
         want = job.wants(now)
         if want == WRITE:
