@@ -39,3 +39,48 @@ def test_no_request_is_made_of_a_frame_type_that_does_not_exist():
     """Its register would be 0x1600 + 0."""
     for kind in (0, 4, 7, 255):
         assert modbus.put_request(bytearray(16), 1, kind) == 0
+
+
+def test_a_preset_is_for_a_pack_that_is_set_quite_otherwise():
+    """It sets everything at once: its two known values are not compared with what it replaces."""
+    house = Orders()
+    lower = {"power_off_voltage": 1700, "cell_undervoltage_protection": 1800, "cell_soc0_voltage": 1840,
+             "cell_undervoltage_recovery": 1850}  # fmt: skip
+    house.line.slaves[1].battery.change(lower, house.line.battery_seconds())
+    house.run(70)
+    result = house.order("1/set/preset_lfp", "PRESS CONFIRM 1")
+    assert result[0]["status"] == "ok", result
+
+
+def test_a_line_that_is_listened_to_again_does_not_end_the_reading_back():
+    """Role auto: the port comes back, and behind the silence of 2 s the line is ours again."""
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.run(10, until=lambda: bool(house.written()))
+    house.bus.closed(house.now, "the cable was pulled")
+    house.run(2)
+    house.bus.opened(house.now)
+    house.run(20)
+    assert [r["status"] for r in house.payloads("jkbms/1/result")] == ["ok"]
+    assert len(house.written()) == 1
+
+
+def test_an_unlock_that_has_closed_counts_for_what_still_waits():
+    house = Orders(writes="off", unlock="all")
+    assert house.order("bridge/set/unlock", "all 5")[0]["status"] == "ok"
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.receive("jkbms/1/set/discharge_switch", "OFF CONFIRM 1")
+    house.receive("jkbms/bridge/set/unlock", "off")
+    house.run(30)
+    assert 0x1074 not in registers(house)
+    assert house.payloads("jkbms/1/result")[-1]["status"] == "refused"
+
+
+def test_a_second_pack_at_the_address_found_while_the_settings_are_read_stops_it():
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.run(10, until=lambda: house.bus.job is not None)
+    house.bus._intake.conflict(house.packs[1], house.now)
+    house.run(15)
+    assert registers(house) == []
+    assert "two packs" in house.payloads("jkbms/1/result")[-1]["reason"]

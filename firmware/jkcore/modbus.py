@@ -98,6 +98,11 @@ def ack_belongs(low: int, kind: int) -> bool:
     return kind == SETTINGS and low in PRESETS
 
 
+def is_preset(register: int) -> bool:
+    """True for the register of a one-key preset."""
+    return register >> 8 == TRIGGER_HIGH and register & 0xFF in PRESETS
+
+
 def unit_length(buf, start: int, end: int, ack: bool) -> int:
     """Length of the Modbus unit that buf[start:end] may begin with, told by its function and counts (CRC not checked).
 

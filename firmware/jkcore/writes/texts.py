@@ -53,6 +53,7 @@ STOPPED = const(46)
 MASTER = const(47)
 CONFLICT = const(48)  # address
 UNLOCK_LIMIT = const(49)  # what, the most allowed
+PRESET_UNKNOWN = const(50)
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -107,6 +108,7 @@ _SENTENCES = (
     "001, or give it another address",
     "two packs answer at address %d: nothing is sent until each has an address of its own",
     "unlock to %s is not allowed: `unlock` of the configuration is %s",
+    "the battery did not acknowledge it, and what is read back was so before: whether it was done is not known",
 )
 
 
