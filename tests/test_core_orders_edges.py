@@ -84,3 +84,26 @@ def test_a_second_pack_at_the_address_found_while_the_settings_are_read_stops_it
     house.run(15)
     assert registers(house) == []
     assert "two packs" in house.payloads("jkbms/1/result")[-1]["reason"]
+
+
+def test_settings_are_read_again_at_once_when_the_result_is_not_known():
+    """The write was done, and neither its ack nor what was read back came."""
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.run(10, until=lambda: bool(house.written()))
+    house.line.fault("silence", 1, only="settings")
+    fault = house.line.faults[-1]
+    house.run(30, until=lambda: bool(house.payloads("jkbms/1/result")))
+    assert house.payloads("jkbms/1/result")[0]["status"] == "no_answer"
+    fault.cancel()
+    house.run(4)
+    assert house.settings()["balance_switch"] == "OFF"
+
+
+def test_what_waits_is_dropped_when_another_bridge_has_the_topics():
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.receive("jkbms/bridge/health", '{"instance":"00000000"}')
+    house.run(30)
+    assert registers(house) == registers(house, 2) == []

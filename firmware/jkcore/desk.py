@@ -160,7 +160,8 @@ class Desk:
                 return
 
     def stop(self, now: int) -> None:
-        """The bridge ends: what is under way is told as not known, what waits as not done."""
+        """The bridge ends, or its topics are another's: what is under way is told as not known, what waits as not
+        done."""
         if self._waiting:
             from jkcore.writes import texts
             from jkcore.writes.refusal import CommandError
