@@ -193,6 +193,8 @@ class Bridge:
                 self._guard = None
                 forget("guard")
         if not self._clear:
+            if self.desk is not None:  # whose commands they are is in doubt
+                self.desk.stop(now)
             self.publisher.disconnected()
         elif self.publisher.is_down():
             self.publisher.connected(now)

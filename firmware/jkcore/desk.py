@@ -129,6 +129,7 @@ class Desk:
             if job is not None and not job.busy():
                 bus.job = None
                 job.pack.pending |= SETTINGS | ABOUT
+                job.pack.notes[pk.DUE + 1] = job.pack.notes[pk.DUE + 3] = now  # whatever came of it is read soon
                 self._done(job.pack.id, job.command, job)
             if bus.job is None and self._waiting:
                 self._begin(bus, now)
@@ -155,6 +156,8 @@ class Desk:
                     reason = CommandError(texts.CONFLICT, pack.address)
                 elif not pack.online:
                     reason = CommandError(texts.OFFLINE)
+                elif self.level(now) < command.least:  # an unlock has closed meanwhile
+                    reason = CommandError(texts.TIER, command.names[0], WORDS[command.least], self.word(now))
                 if reason is not None:
                     self._done(pack.id, command, reason)
                 else:
@@ -162,7 +165,8 @@ class Desk:
                 return
 
     def stop(self, now: int) -> None:
-        """The bridge ends: what is under way is told as not known, what waits as not done."""
+        """The bridge ends, or its topics are another's: what is under way is told as not known, what waits as not
+        done."""
         if self._waiting:
             from jkcore.writes import texts
             from jkcore.writes.refusal import CommandError

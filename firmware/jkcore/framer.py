@@ -26,7 +26,7 @@ NO_ADDRESS = const(255)
 
 # What next() answers
 NONE = const(0)
-FRAME = const(1)  # .kind, .address (NO_ADDRESS: no ack behind it); the bytes are in .frame
+FRAME = const(1)  # .kind, .address (NO_ADDRESS: no ack behind it), .register of its ack; the bytes are in .frame
 REQUEST = const(2)  # a trigger request: .address, .kind
 WRITE = const(3)  # a write to another register: .address
 ACK = const(4)  # an ack with no frame in front of it: .address, .kind (0: of a write), .register, .words
@@ -175,6 +175,7 @@ class Framer:
             ack = 0
         if ack == 0:
             self.address = NO_ADDRESS
+            self.register = 0
         self.length = FRAME_LENGTH + ack
         return FRAME
 
@@ -218,6 +219,7 @@ class Framer:
         if buf[at + 4] or buf[at + 5] != 1 or not modbus.crc_fits(buf, at, modbus.ACK_LENGTH):
             return 0
         self.address = buf[at]
+        self.register = modbus.TRIGGER_HIGH << 8 | buf[at + 3]
         return 1
 
     def _match_unit(self, at: int, ack: bool) -> int:

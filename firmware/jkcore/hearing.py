@@ -87,6 +87,7 @@ class Hearing:
         elif self.job is not None and pack is self.job.pack and self._ends_write(kind):
             self.poller.finish(now)
             self._intake.take(pack, kind, framer.frame, now)
+            self.job.heard_ack(framer.register, 1, now)
             self.job.heard_frame(kind, framer.frame, now)
         elif pack is not None and self.poller.expects(address, kind, now):
             self._take(pack, kind, now)
@@ -102,8 +103,10 @@ class Hearing:
                 self._unasked(pack, address, kind, now)
 
     def _ends_write(self, kind: int) -> bool:
-        """True for the settings frame that a preset is answered with (protocol/rs485.md section 8.4)."""
-        return kind == _SETTINGS and self.poller.state == WAITING and not self.poller.kind
+        """True for the settings frame that a preset is answered with (protocol/rs485.md section 8.4): the ack behind
+        it is the one of the preset. An old settings frame that comes late has another."""
+        waiting = self.poller.state == WAITING and not self.poller.kind
+        return kind == _SETTINGS and waiting and modbus.is_preset(self._framer.register)
 
     def _find(self, address: int):
         for pack in self.packs:
@@ -153,6 +156,7 @@ class Hearing:
         asked = not self.listening()
         job = self.job
         if job is not None and pack is job.pack and self._framer.address != fr.NO_ADDRESS:
+            job.heard_ack(self._framer.register, 1, now)  # of a preset, written beside another master
             job.heard_frame(kind, self._framer.frame, now)
         if verdict == REFUSED:
             if asked:

@@ -56,7 +56,12 @@ def crc_fits(buf, start: int, length: int) -> bool:
 
 
 def put_request(buf, address: int, kind: int) -> int:
-    """Write the request for a frame of type `kind` (SETTINGS, LIVE, ABOUT) from a pack; returns its length, 11."""
+    """Write the request for a frame of type `kind` (SETTINGS, LIVE, ABOUT) from a pack; returns its length, 11.
+
+    0 for a kind that does not exist: its register would be 0x1600, the calibration of the voltage.
+    """
+    if not known_kind(kind):
+        return 0
     buf[0] = address
     buf[1] = WRITE_MULTIPLE
     buf[2] = TRIGGER_HIGH
@@ -91,6 +96,11 @@ def ack_belongs(low: int, kind: int) -> bool:
     if low == _TRIGGER_LOW[kind]:
         return True
     return kind == SETTINGS and low in PRESETS
+
+
+def is_preset(register: int) -> bool:
+    """True for the register of a one-key preset."""
+    return register >> 8 == TRIGGER_HIGH and register & 0xFF in PRESETS
 
 
 def unit_length(buf, start: int, end: int, ack: bool) -> int:

@@ -88,6 +88,11 @@ class Poller(Exchange):
         self._retried = True
         return self.ask(tx, pack, kind, now)
 
+    def wrote(self, pack, now: int) -> None:
+        """A write goes out. A question lost before it is not asked once more: its kind is forgotten now."""
+        super().wrote(pack, now)
+        self._retry = self._retried = False
+
     def _measure(self, pack, now: int) -> None:
         """Length of a round: time between two live requests to the same answering pack, the longest of all packs."""
         if pack.notes[LIVE_ASKED] >= 0:

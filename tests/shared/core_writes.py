@@ -165,6 +165,7 @@ class House:
         if said is None:
             return
         if isinstance(said, bytearray):
+            one.heard_ack(0x160C, 1, self.now)  # the ack behind the frame
             one.heard_frame(cb.SETTINGS, said, self.now)
         elif said[0] == "ack":
             one.heard_ack(said[1], said[2], self.now)

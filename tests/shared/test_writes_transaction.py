@@ -509,6 +509,39 @@ def test_a_preset_is_read_back():
     assert house.run(b"PRESS CONFIRM 1", "preset_lfp")["status"] == "unchanged"
 
 
+def test_a_preset_nobody_acknowledged_is_not_told_as_done():
+    """Its two known values may have been what they are before it; an old settings frame is no ack of it."""
+    for late in (False, True):
+        house = cw.House()
+        cb.put(house.battery.frames[1], 46, 2500, 4)
+        cb.seal(house.battery.frames[1])
+        house.battery.write = house.battery.written.append
+        house.order(b"PRESS CONFIRM 1", "preset_lfp")
+        while not house.battery.written:
+            house.turn()
+        if late:
+            house.transaction.heard_frame(cb.SETTINGS, house.battery.answer(1), house.now)
+        while house.transaction.busy():
+            house.turn()
+        said = house.result()
+        assert said["status"] == "no_answer" and "not known" in said["reason"], said
+
+
+def test_an_exception_while_reading_back_may_refuse_the_question():
+    """What is read back decides whether it was the write that was refused."""
+    for deaf, status in ((False, "ok"), (True, "exception")):
+        house = cw.House()
+        house.battery.no_ack = True
+        house.battery.deaf = deaf
+        house.order(b"3.64", OVP)
+        while not house.battery.written or house.transaction.state != tr.CHECKING:
+            house.turn()
+        house.transaction.heard_exception(2, house.now)
+        while house.transaction.busy():
+            house.turn()
+        assert house.result()["status"] == status, house.result()
+
+
 def test_actions_without_read_back_end_with_their_ack():
     for name, payload, sent in (
         ("shutdown", b"PRESS CONFIRM 1", ("0x1604", "0000")),

@@ -29,6 +29,7 @@ class Command:
         self.rows = []  # row numbers, or one action
         self.asked = []  # scaled integers
         self.confirmed = False
+        self.least = lock.OFF  # level it takes
         self.id = ""
 
     def read(self, payload, level: int) -> None:
@@ -88,6 +89,7 @@ class Command:
         least = codes.TIER_ALL if tier == codes.DANGEROUS else tier
         if level < least:
             raise CommandError(texts.TIER, name, lock.WORDS[least], lock.WORDS[level])
+        self.least = max(self.least, least)
         if tier == codes.DANGEROUS and not self.confirmed:
             raise CommandError(texts.CONFIRM, name, self.word)
 

@@ -55,6 +55,7 @@ CONFLICT = const(48)  # address
 UNLOCK_LIMIT = const(49)  # what, the most allowed
 ON_CAN = const(50)
 OFFLINE = const(51)
+PRESET_UNKNOWN = const(52)
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -111,6 +112,7 @@ _SENTENCES = (
     "unlock to %s is not allowed: `unlock` of the configuration is %s",
     "this pack is heard on CAN, where the bridge only listens: connect its RS485 to change settings",
     "this pack is offline: nothing is sent to it",
+    "the battery did not acknowledge it, and what is read back was so before: whether it was done is not known",
 )
 
 

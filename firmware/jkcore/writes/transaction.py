@@ -12,6 +12,7 @@ gaps and time-outs for the questions; other traffic waits as long as busy() is t
 a restart nothing goes on.
 """
 
+from jkcore import pack as pk
 from jkcore.clock import after, reached, since
 from jkcore.fields import table
 from jkcore.shim import const
@@ -70,6 +71,7 @@ class Transaction:
         self._index = 0
         self._before = []
         self._acked = False
+        self._exception = -1  # code of one that came while reading back
         self._begun = now  # of the receipt, later of the step
         self._sent_at = 0
         self._next = now  # no question before this
@@ -100,6 +102,7 @@ class Transaction:
         step = self._step()
         self._before = [self._reading.scaled(r) for r, _ in step.expected]
         self._acked = False
+        self._exception = -1
         self._sent_at = now
         self.state = WAITING
         return encode.put_write(tx, self.pack.address, step.rows, step.values, self._reading)
@@ -112,10 +115,6 @@ class Transaction:
 
     def heard_frame(self, kind: int, frame, now: int) -> None:
         """A whole frame of this pack, its ack behind it. (Private fields of about frames are blanked.)"""
-        if self.state == WAITING and kind == _SETTINGS and self._is_preset():
-            # A preset is acknowledged by a settings frame with its ack behind, which the framer takes as one unit.
-            self._acked = True
-            self._check(now)
         if self.state == READING and kind in self._goal:
             self._reading.heard(kind, frame, now)
             if not self._missing(now):
@@ -126,7 +125,8 @@ class Transaction:
             self._compare(now)
 
     def heard_ack(self, register: int, words: int, now: int) -> None:
-        """The pack acknowledged a write to this register."""
+        """The pack acknowledged a write to this register. (A preset by a settings frame with that ack behind it, which
+        the framer takes as one unit: then the ack is told before the frame.)"""
         if self.state < WAITING or self.state == DONE:
             return
         step = self._step()
@@ -139,15 +139,23 @@ class Transaction:
                     self._end_step(OK, (texts.ACTED, ()), now)
 
     def heard_exception(self, code: int, now: int) -> None:
-        """The pack refused the write. (One that comes late, when it is being read back already, counts too.)"""
-        if self.state == WAITING or self.state == CHECKING and not self._acked:
-            meaning = _EXCEPTIONS[code] if code < len(_EXCEPTIONS) else _EXCEPTIONS[0]
-            self._end_step(EXCEPTION, (texts.EXCEPTION, (code, meaning)), now)
+        """The pack refused the write. One that comes when it is being read back already may as well refuse a question:
+        what is read back decides which."""
+        if self.state == WAITING:
+            self._end_step(EXCEPTION, self._refusal(code), now)
+        elif self.state == CHECKING and not self._acked:
+            self._exception = code
 
     def tick(self, now: int) -> None:
         """Every turn of the loop: what takes too long."""
         state = self.state
-        if state < WAITING:
+        if self.pack.notes[pk.CONFLICT] >= 0 and state != WAITING and state != DONE:
+            why = (texts.CONFLICT, (self.pack.address,))
+            if state == CHECKING:
+                self._end_step(NO_ANSWER, why, now)
+            else:
+                self._stop(why, None)
+        elif state < WAITING:
             if since(now, self._begun) > _ON_BUS:
                 self._stop((texts.LATE if state == SENDING else texts.NO_SETTINGS, ()), None)
         elif state == WAITING:
@@ -170,6 +178,9 @@ class Transaction:
 
     def _step(self):
         return self._steps[self._index]
+
+    def _refusal(self, code: int):
+        return texts.EXCEPTION, (code, _EXCEPTIONS[code] if code < len(_EXCEPTIONS) else _EXCEPTIONS[0])
 
     def _is_preset(self) -> bool:
         step = self._step()
@@ -237,7 +248,9 @@ class Transaction:
         for i in range(len(found)):
             if step.expected[i][0] in self.command.rows:
                 self.values[self.command.rows.index(step.expected[i][0])] = found[i]
-        if wrong < 0:
+        if wrong < 0 and not self._acked and self._is_preset() and found == self._before:
+            self._end_step(NO_ANSWER, (texts.PRESET_UNKNOWN, ()), now)
+        elif wrong < 0:
             self._end_step(OK, None if self._acked else (texts.ACK_LOST, ()), now)
         else:
             self._judge(step.expected[wrong][0], step.expected[wrong][1], found[wrong], found == self._before, now)
@@ -249,6 +262,8 @@ class Transaction:
             self._end_step(DIFFERENT, (texts.DIFFERENT, words), now)
         elif self._acked:
             self._end_step(UNCHANGED, (texts.UNCHANGED, (table.name(r), limits.told(r, value))), now)
+        elif self._exception >= 0:
+            self._end_step(EXCEPTION, self._refusal(self._exception), now)
         else:
             self._end_step(NO_ANSWER, (texts.LOST_UNCHANGED, ()), now)
 
