@@ -54,6 +54,8 @@ MASTER = const(47)
 CONFLICT = const(48)  # address
 UNLOCK_LIMIT = const(49)  # what, the most allowed
 PRESET_UNKNOWN = const(50)
+OFFLINE = const(51)  # pack id
+REST = const(52)  # field of the same register, its value, lowest, highest
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -109,6 +111,8 @@ _SENTENCES = (
     "two packs answer at address %d: nothing is sent until each has an address of its own",
     "unlock to %s is not allowed: `unlock` of the configuration is %s",
     "the battery did not acknowledge it, and what is read back was so before: whether it was done is not known",
+    "pack %s is offline",
+    "%s, which has to be sent along with it, is %s, outside its range %s to %s",
 )
 
 
