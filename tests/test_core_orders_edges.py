@@ -107,3 +107,36 @@ def test_what_waits_is_dropped_when_another_bridge_has_the_topics():
     house.receive("jkbms/bridge/health", '{"instance":"00000000"}')
     house.run(30)
     assert registers(house) == registers(house, 2) == []
+
+
+def test_an_rcv_time_of_0_is_not_sent_along_with_the_rfv_time():
+    house = Orders()
+    house.line.slaves[1].battery.change({"rcv_time": 0}, house.line.battery_seconds())
+    result = house.order("1/set/rfv_time", "2.0")
+    assert result[0]["status"] == "refused" and "rcv_time" in result[0]["reason"], result
+    assert registers(house) == []
+    result = house.order("1/set", {"rcv_time": 0.5, "rfv_time": 2.0})
+    assert result[0]["status"] == "ok", result
+
+
+def test_commands_for_a_pack_that_is_gone_do_not_hold_up_the_others():
+    house = Orders()
+    house.line.fault("silence", 1)
+    house.run(30)
+    start = house.elapsed
+    for _ in range(12):
+        house.receive("jkbms/1/set/balance_switch", "OFF")
+        house.run(5)
+    assert "offline" in house.payloads("jkbms/1/result")[-1]["reason"]
+    assert not [m for m in house.of("jkbms/2/availability") if m.at > start]
+
+
+def test_a_command_that_never_had_its_turn_is_told_so():
+    house = Orders()
+    house.line.fault("silence", 1)
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.run(15)
+    assert "twice alike" in house.payloads("jkbms/1/result")[0]["reason"]
+    result = house.payloads("jkbms/2/result")[0]
+    assert result["status"] == "refused" and "on the bus within 10 s" in result["reason"], result

@@ -154,7 +154,7 @@ class Desk:
                     reason = CommandError(texts.MASTER)
                 elif pack.notes[pk.CONFLICT] >= 0:
                     reason = CommandError(texts.CONFLICT, pack.address)
-                elif not pack.online:
+                elif not pack.online:  # a pack that is gone would hold the others up for 10 s with every command
                     reason = CommandError(texts.OFFLINE)
                 elif self.level(now) < command.least:  # an unlock has closed meanwhile
                     reason = CommandError(texts.TIER, command.names[0], WORDS[command.least], self.word(now))

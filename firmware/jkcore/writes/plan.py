@@ -68,7 +68,10 @@ def make(command, reading, pack, level: int, chemistry) -> list:
             raise
         state[r] = value
     rules.check(reading, state, changed)
-    return _ordered(_steps(command, chemistry), reading)
+    steps = _steps(command, chemistry)
+    for step in steps:
+        _check_rest(step, reading)
+    return _ordered(steps, reading)
 
 
 def _check_field(limit, value: int, reading, command, level: int, chemistry) -> int:
@@ -121,6 +124,22 @@ def _steps(command, chemistry) -> list:
         elif actions.cells(r):
             step.expected = rules.preset_values(chemistry)
     return found
+
+
+def _check_rest(step, reading) -> None:
+    """The other byte of a register goes out as it was read: it must be one that may be sent (no RCV time of 0)."""
+    if step.words != 1 or step.rows[0] >= actions.FIRST or table.at(step.rows[0]).kind == codes.BIT:
+        return
+    for limit in limits.every():
+        r = limit.row
+        if r in step.rows or table.at(r).frame_type != step.kind or encode.register_of(r) != step.register:
+            continue
+        value = reading.scaled(r)
+        if value is None:
+            raise CommandError(texts.UNREADABLE, table.name(r))
+        if not limit.low <= value <= limit.high:
+            words = [plain(number, table.at(r).decimals) for number in (value, limit.low, limit.high)]
+            raise CommandError(texts.REST, table.name(r), words[0], words[1], words[2])
 
 
 def _ordered(steps: list, reading) -> list:

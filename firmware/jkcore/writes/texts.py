@@ -56,6 +56,7 @@ UNLOCK_LIMIT = const(49)  # what, the most allowed
 ON_CAN = const(50)
 OFFLINE = const(51)
 PRESET_UNKNOWN = const(52)
+REST = const(53)  # field of the same register, its value, lowest, highest
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -113,6 +114,7 @@ _SENTENCES = (
     "this pack is heard on CAN, where the bridge only listens: connect its RS485 to change settings",
     "this pack is offline: nothing is sent to it",
     "the battery did not acknowledge it, and what is read back was so before: whether it was done is not known",
+    "%s, which has to be sent along with it, is %s, outside its range %s to %s",
 )
 
 

@@ -75,6 +75,7 @@ class Transaction:
         self._begun = now  # of the receipt, later of the step
         self._sent_at = 0
         self._next = now  # no question before this
+        self._had_turn = False  # the line was free for it at least once
 
     # asked by the bus
 
@@ -84,6 +85,7 @@ class Transaction:
 
     def wants(self, now: int) -> int:
         """What to send now: NOTHING, a frame type to ask the pack for, or WRITE."""
+        self._had_turn = True
         if self.state == SENDING:
             if self._is_young(now):
                 return WRITE
@@ -157,7 +159,7 @@ class Transaction:
                 self._stop(why, None)
         elif state < WAITING:
             if since(now, self._begun) > _ON_BUS:
-                self._stop((texts.LATE if state == SENDING else texts.NO_SETTINGS, ()), None)
+                self._stop((texts.NO_SETTINGS if state == READING and self._had_turn else texts.LATE, ()), None)
         elif state == WAITING:
             if since(now, self._sent_at) > _ACK + self.patience:
                 if self._step().expected:
