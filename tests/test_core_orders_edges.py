@@ -142,3 +142,16 @@ def test_a_command_that_never_had_its_turn_is_told_so():
     result = house.payloads("jkbms/2/result")[0]
     assert result["status"] == "refused"
     assert "on the bus within 10 s" in result["reason"]
+
+
+def test_an_unlock_that_is_ended_counts_for_what_has_not_been_sent_yet():
+    house = Orders(writes="off", unlock="all")
+    house.order("bridge/set/unlock", "all 5")
+    house.receive("jkbms/1/set/discharge_switch", "OFF CONFIRM 1")
+    house.run(10, until=lambda: house.bus.job is not None)
+    house.receive("jkbms/bridge/set/unlock", "off")
+    house.run(15)
+    assert registers(house) == []
+    result = house.payloads("jkbms/1/result")[-1]
+    assert result["status"] == "refused"
+    assert "needs writes = all" in result["reason"]

@@ -100,6 +100,7 @@ class Desk:
             if order[0] > self._unlock:
                 raise CommandError(texts.UNLOCK_LIMIT, WORDS[order[0]], WORDS[self._unlock])
             self._lock.open(order[0], order[1], now)
+            self._withdraw(now)
             self._done(b"bridge", command, None)
             self._bridge.publisher.tell_health()
         except CommandError as refused:
@@ -124,6 +125,7 @@ class Desk:
     def tick(self, now: int) -> None:
         """Now and then: end what is done, begin what waits."""
         idle = True
+        self._withdraw(now)
         for bus in self._bridge.buses:
             job = bus.job
             if job is not None and not job.busy():
@@ -147,7 +149,6 @@ class Desk:
             pack, command, at = self._waiting[i]
             if pack in bus.packs:
                 self._waiting.pop(i)
-                reason = None
                 if bus.poller is None:
                     reason = CommandError(texts.ON_CAN)
                 elif not pack.address:
@@ -156,13 +157,30 @@ class Desk:
                     reason = CommandError(texts.CONFLICT, pack.address)
                 elif not pack.online:  # a pack that is gone would hold the others up for 10 s with every command
                     reason = CommandError(texts.OFFLINE)
-                elif self.level(now) < command.least:  # an unlock has closed meanwhile
-                    reason = CommandError(texts.TIER, command.names[0], WORDS[command.least], self.word(now))
+                else:
+                    reason = self._closed(command, now)
                 if reason is not None:
                     self._done(pack.id, command, reason)
                 else:
                     bus.start(Transaction(command, pack, self.level(now), self.chemistry(pack), at))
                 return
+
+    def _closed(self, command, now: int):
+        """Why a command that was taken may not go out any more: an unlock has closed meanwhile. None: it may."""
+        if self.level(now) >= command.least:
+            return None
+        from jkcore.writes import texts
+        from jkcore.writes.refusal import CommandError
+
+        return CommandError(texts.TIER, command.names[0], WORDS[command.least], self.word(now))
+
+    def _withdraw(self, now: int) -> None:
+        """End the commands of which nothing has been sent, and for which too little is allowed now."""
+        for bus in self._bridge.buses:
+            if bus.job is not None and bus.job.busy():
+                refused = self._closed(bus.job.command, now)
+                if refused is not None:
+                    bus.job.withdraw((refused.code, refused.values))
 
     def stop(self, now: int) -> None:
         """The bridge ends, or its topics are another's: what is under way is told as not known, what waits as not

@@ -169,6 +169,11 @@ class Transaction:
         elif state == CHECKING and since(now, self._sent_at) > _READ_BACK:
             self._end_step(NO_ANSWER, (texts.NOT_READ_BACK if self._acked else texts.NO_ANSWER, ()), now)
 
+    def withdraw(self, why) -> None:
+        """It may not go out any more. When a part of it has, the rest follows."""
+        if self.state < WAITING and not self._index:
+            self._stop(why, None)
+
     def abort(self) -> None:
         """The bridge stops."""
         if self.state == WAITING or self.state == CHECKING:
