@@ -128,7 +128,8 @@ def _pack_line(pack: dict[str, Any]) -> str:
     """One pack for a pipe."""
     parts = [f"{pack['frames']} frames, {pack['lost']} lost"]
     if pack["voltage"] is not None:
-        parts.insert(0, f"{pack['cells']} cells, {pack['voltage']:.3f} V, SOC {pack['soc']} %")
+        cells = f"{pack['cells']} cells, " if pack["cells"] else ""
+        parts.insert(0, f"{cells}{pack['voltage']:.3f} V, SOC {pack['soc']} %")
     if pack["model"]:
         parts.append(f"{pack['model']} {pack['firmware']}")
     return f"Pack at address {pack['address']}: {', '.join(parts)}."
