@@ -1,7 +1,7 @@
 """CAN in the core alone, on CPython and MicroPython: frames taken in per second, with all that follows from them.
 
-Arguments: the firmware folder; a file of frames, of which 550 are a second (12 bytes each: identifier with bit 31 set for
-29 bits, big-endian, then data); how often to play it.
+Arguments: the firmware folder; a file of frames, of which 550 are a second (12 bytes each: identifier, with bit 31 set
+for 29 bits, big-endian, then data); how often to play it.
 """
 
 import sys
