@@ -185,20 +185,23 @@ def test_each_bus_has_a_file_of_its_own(tmp_path: Path) -> None:
     recording_.close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["line-bus2.txt", "line.txt"]
     contents = [(tmp_path / name).read_bytes() for name in ("line.txt", "line-bus2.txt")]
+    files = [replay.read(str(tmp_path / name)) for name in ("line.txt", "line-bus2.txt")]
     assert recording.origin(contents[0]) == ("1a2b3c4d", 1, 5)
     assert recording.origin(contents[1]) == ("1a2b3c4d", 2, 9)
     assert b"tcp://192.168.1.20:8899, 115200 baud, role auto" in contents[1]
     assert "line-bus2.txt" in log.text()
     # And back: both on one clock, whatever the order of the files.
-    lines = replay.timeline(contents[::-1])
+    lines = replay.timeline(files[::-1])
     assert lines == {1: [(0, "<", b"\x99")], 2: [(4, "<", b"\x98")]}
 
 
 def test_files_of_one_run_are_put_together_by_their_times() -> None:
-    def part(session: str, at: int, byte: int) -> bytes:
-        return f"# session {session}, bus 1 of 1, port x\n{recording.line(at, '<', bytes((byte,)))}".encode()
+    def part(session: str, at: int, byte: int) -> replay.Recorded:
+        chunk = recording.Chunk(0, recording.RECEIVED, bytes((byte,)))
+        return replay.Recorded(recording.Origin(session, 1, at), [chunk], False)
 
-    lines = replay.timeline([part("bb", 70_000, 3), part("aa", 5000, 2), part("aa", 2000, 1), b"7.000 < 04\n"])
+    last = part("", 0, 4)._replace(origin=None)
+    lines = replay.timeline([part("bb", 70_000, 3), part("aa", 5000, 2), part("aa", 2000, 1), last])
     assert [(c.at, c.data[0]) for c in lines[1]] == [(0, 3), (1000, 1), (4000, 2), (5000, 4)]
 
 

@@ -178,7 +178,7 @@ def test_the_proposal_can_be_loaded_and_is_written_once(tmp_path: Path) -> None:
     found = result([verdicts.OK_POLLING, "3"], packs=[PACK])
     bus = proposal.propose("/dev/serial/by-id/usb-1", found)
     assert bus == {"port": "/dev/serial/by-id/usb-1", "baud": 9600, "role": "auto", "packs": [3]}
-    text = proposal.toml(bus, found.findings)
+    text = proposal.toml(bus, verdicts.text(found.findings[0]))
     file = tmp_path / "x.toml"
     proposal.write(file, text, False)
     with pytest.raises(FileExistsError):

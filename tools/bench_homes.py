@@ -72,13 +72,18 @@ def bridge(
     home: str, folder: Path, port: str, packs: str, broker: int, interval: int, discovery: bool, role: str = "auto"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running bridge. folder: a new one of its own. RuntimeError with its last words when it ended by itself."""
+    keys = {"bus": {"port": port, "packs": packs, "role": role}, "interval": interval}
+    with bridge_of(folder, keys | {"discovery": {"enabled": discovery}}, broker, home) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def bridge_of(
+    folder: Path, keys: dict[str, Any], broker: int, home: str = HOST
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The same with any configuration. keys: of it, beside the broker's port."""
     folder.mkdir()
-    config = {
-        "interval": interval,
-        "bus": {"port": port, "packs": packs, "role": role},
-        "mqtt": {"host": "127.0.0.1", "port": broker},
-        "discovery": {"enabled": discovery},
-    }
+    config = {"mqtt": {"host": "127.0.0.1", "port": broker}} | keys
     (folder / "config.json").write_text(json.dumps(config))
     command, env = _host(folder) if home == HOST else _device(folder)
     with open(folder / "output.txt", "wb") as output:

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jkbridge import port_errors, scrub
+from jkbridge import can_capture, can_decode, can_link, can_log, port_errors, recording, scrub
 from jkbridge.bundle_topics import heard
 from jkbridge.capture import path_of, rotated
 from jkbridge.settings import Settings, show
 from jkcore.version import VERSION
 
-_LIBRARIES = ("pyserial", "paho-mqtt", "rich", "amqtt")
+_LIBRARIES = ("pyserial", "paho-mqtt", "rich", "amqtt", "python-can")
 _MOST_BUSES = 16
 _MOST_FILES = 100
 _README = """\
@@ -31,12 +31,13 @@ This is a bug report bundle of jkbridge {version}, made {when}.
 
 versions.txt   versions of jkbridge, Python, operating system and libraries
 config.txt     the configuration in force and where each key was set; user, password and key files are masked (***)
-ports.txt      the serial ports of the machine
+ports.txt      the serial ports and CAN interfaces of the machine
 topics.txt     what the bridge and its packs said of themselves at the broker (info, health, link, about)
 capture/       recordings of the bus: jkbridge replay FILE --print, jkbridge decode FILE
 
 Passwords, serial numbers, device names and user texts of the batteries are masked with 2A (*) in the recordings; texts
-that belong to no JK frame keep their shape only (0 for digits, x for letters). Addresses and names of machines stay.
+that belong to no JK frame keep their shape only (0 for digits, x for letters). On CAN only JK's frames keep their data.
+Addresses and names of machines stay.
 The log of the bridge is not in here: please add the lines around the moment it went wrong.
 """
 
@@ -70,7 +71,8 @@ def main(args: argparse.Namespace, settings: Settings | None, trouble: str) -> i
             return 1
     paths = list(_with_relatives(given or [Path(name).expanduser() for name in configured]))
     entries = {"versions.txt": _versions(), "config.txt": trouble if settings is None else show(settings)}
-    entries["ports.txt"] = "\n".join(port_errors.serial_ports() or ["none"]) + "\n"
+    adapters = port_errors.serial_ports() + [f"{name} (CAN)" for name in can_link.interfaces()]
+    entries["ports.txt"] = "\n".join(adapters or ["none"]) + "\n"
     entries["topics.txt"] = trouble if config is None else _topics(config, args.wait)
     try:
         contents = [path.read_bytes() for path in paths]
@@ -79,9 +81,9 @@ def main(args: argparse.Namespace, settings: Settings | None, trouble: str) -> i
         return 1
     secrets = scrub.Secrets(config, contents)
     names = _distinct(paths)
-    for name, content in zip(names, contents, strict=True):
+    for name, path, content in zip(names, paths, contents, strict=True):
         print(f"Masking {name} ({len(content) // 1000 + 1} kB) ...", flush=True)
-        entries[f"capture/{name}"] = scrub.masked(content, secrets)
+        entries[f"capture/{name}"] = _masked(path, content, secrets)
     entries = {name: secrets.removed(text) for name, text in entries.items()}
     when = time.strftime("%Y-%m-%d %H:%M:%S %z")
     entries = {"README.txt": _README.format(version=VERSION, when=when), **entries}
@@ -122,6 +124,18 @@ def _with_relatives(paths: Iterable[Path]) -> Iterable[Path]:
                 if path.is_file() and path not in seen:
                     seen.add(path)
                     yield path
+
+
+def _masked(path: Path, content: bytes, secrets: scrub.Secrets) -> str:
+    """A recording of RS485 or of CAN as text that may be shown."""
+    if not can_decode.is_log(path.name, content):
+        return scrub.masked(content, secrets)
+    try:
+        log = can_log.read(path)
+    except can_log.CanLogError as error:
+        return f"# {error}\n"
+    own = content[:2000].splitlines(keepends=True)[:3] if recording.origin(content) else []
+    return can_capture.masked(log.frames, b"".join(own).decode("utf-8", "replace"))
 
 
 def _distinct(paths: Sequence[Path]) -> list[str]:

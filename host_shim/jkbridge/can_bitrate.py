@@ -25,7 +25,11 @@ Attempt = Callable[[int, bool], bool]
 
 
 class NotFoundError(Exception):
-    """No bit rate was found; the text is a sentence."""
+    """No bit rate was found; the text is a sentence. word: what programs build on."""
+
+    def __init__(self, text: str, word: str) -> None:
+        super().__init__(text)
+        self.word = word
 
 
 def detect(
@@ -36,19 +40,19 @@ def detect(
     silently: the interface can listen without taking part; probe: taking part is allowed where listening gave nothing.
     """
     if not silently and not probe:
-        raise NotFoundError(can_errors.cannot_detect(interface, channel))
+        raise NotFoundError(can_errors.cannot_detect(interface, channel), "bitrate_needed")
     if silently:
         found = _first(CANDIDATES, attempt, True, stop)
         if found in _JK:
             return found
         if found:
-            raise NotFoundError(can_errors.foreign_bitrate(interface, channel, found))
+            raise NotFoundError(can_errors.foreign_bitrate(interface, channel, found), "foreign_bitrate")
     if probe:
         # Taking part at a rate that is not the bus's own disturbs it; so only JK's two are tried that way.
         found = _first(_JK, attempt, False, stop)
         if found:
             return found
-    raise NotFoundError(can_errors.not_found(interface, channel))
+    raise NotFoundError(can_errors.not_found(interface, channel), "no_bitrate")
 
 
 def other_than(bitrate: int, attempt: Attempt, stop: threading.Event) -> int:

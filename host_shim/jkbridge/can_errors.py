@@ -85,6 +85,22 @@ def sentence(interface: str, channel: str, bitrate: int, error: BaseException) -
     return f"{name} cannot be opened: {_reason(error)}. Trying again."
 
 
+def kind(interface: str, channel: str, error: BaseException) -> str:
+    """A word for the same, for programs."""
+    number = _errno(error)
+    if isinstance(error, PythonCanMissingError) or interface != FILE and _missing(interface, error):
+        return "driver_missing"
+    if interface == "socketcan" and (isinstance(error, AttributeError) or number in _NO_FAMILY):
+        return "driver_missing"
+    if isinstance(error, InterfaceDownError) or number in _DOWN:
+        return "adapter_down"
+    if number in (errno.EACCES, errno.EPERM):
+        return "adapter_denied"
+    if number == errno.EBUSY:
+        return "adapter_busy"
+    return "adapter_missing" if number in _AWAY or "no device" in str(error).lower() else "adapter_failed"
+
+
 def vanished(interface: str, channel: str, error: BaseException) -> str:
     """Why an open bus stopped working."""
     name = f"{interface}:{channel}"

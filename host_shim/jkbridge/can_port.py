@@ -70,6 +70,10 @@ class CanPort:
         """How often an open bus was lost."""
         self.dropped = 0
         """Frames thrown away because the loop did not take them."""
+        self.elsewhere = 0
+        """Bit/s at which frames come, where none come at `bitrate` as it is configured."""
+        self.why = ""
+        """Code word for why the bus is not open, see can_errors.kind; "": it is, or was not tried yet."""
         self.frames = 0
         self.garbled = 0
         """Answers of the adapter that made no sense, and CAN FD frames."""
@@ -151,6 +155,7 @@ class CanPort:
                 reason = self._read(bus)
                 quietly = reason is None
                 if reason is not None and not self._stop.is_set():
+                    self.why = "adapter_lost"
                     self.reopened += 1
                     self.listening = False
                     self._closed(reason)
@@ -162,7 +167,9 @@ class CanPort:
 
     def _why_not(self, error: BaseException) -> str:
         if isinstance(error, can_bitrate.NotFoundError):
+            self.why = error.word
             return str(error)
+        self.why = can_errors.kind(self.interface, self.channel, error)
         return can_errors.sentence(self.interface, self.channel, self.bitrate, error)
 
     def _opened(self, quietly: bool) -> Any:
@@ -181,6 +188,7 @@ class CanPort:
         if self.interface == "socketcan":
             self._look_at_link()
         self._health.opened(time.monotonic())
+        self.why = ""
         at = f" at {can_errors.speed(self.bitrate)}" if self.bitrate else ""
         mode = " in listen-only mode" if self.listening else ""
         self._say(levels.INFO, f"{self.name} is open{at}{mode}.")
@@ -300,6 +308,7 @@ class CanPort:
         if found and self._find:
             self.bitrate = found
         elif found:
+            self.elsewhere = found
             self._tell(can_errors.elsewhere(self.interface, self.channel, self.bitrate, found))
         return True
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from jkbridge import recording
+from jkbridge import can_capture, recording
 from jkbridge.clock import now_ms, since
 from jkbridge.loop import Port
 from jkbridge.ports import PortEvent
@@ -47,6 +47,8 @@ def rotated(path: Path, n: int) -> Path:
 def header(session: str, bus: int, of: int, config: dict[str, Any]) -> str:
     """The comment lines each file of a recording begins with. `recording.origin` reads the second."""
     when = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    if config.get("kind") == "can":
+        return can_capture.header(when, session, bus, of, config)
     role = config.get("role", "poll")
     return (
         f"# jkbridge {VERSION} capture, begun {when}\n"
@@ -238,7 +240,8 @@ class Capture:
 
     def __init__(self, config: dict[str, Any], session: str, log: Callable[[int, str], None]) -> None:
         self._files: list[File] = []
-        self._recorders: list[Recorder] = []
+        self._recorders: list[Recorder | can_capture.CanRecorder] = []
+        self._kinds = [bus.get("kind") for bus in config["bus"]]
         first = Path(config["capture"]).expanduser()
         buses = config["bus"]
         for n, bus in enumerate(buses, 1):
@@ -255,7 +258,12 @@ class Capture:
     def ports(self, ports: Sequence[Port], clock: Callable[[], int] = now_ms) -> list[Port]:
         """The same ports, recorded; one for each bus, in order."""
         out: list[Port] = []
-        for file, port in zip(self._files, ports, strict=True):
+        for n, (file, port, kind) in enumerate(zip(self._files, ports, self._kinds, strict=True)):
+            if kind == "can":
+                frames = can_capture.CanRecorder(file.write, f"can{n}", clock())
+                self._recorders.append(frames)
+                out.append(can_capture.CanCapturingPort(port, frames))
+                continue
             recorder = Recorder(file.write, clock())
             self._recorders.append(recorder)
             out.append(CapturingPort(port, recorder, clock))

@@ -237,9 +237,13 @@ def _config(args: argparse.Namespace) -> int:
     print(f"The configuration can be used ({loaded.file or 'no file found: defaults, environment and flags'}).")
     for bus in loaded.config["bus"]:
         name = f"{bus['name']}: " if bus["name"] else ""
-        ids = f", ids {bus['prefix']}1 and so on" if bus["prefix"] else ""
-        every = f"every {loaded.config['interval']} s, role {bus['role']}"
+        first = 0 if bus["kind"] == "can" else 1
+        ids = f", ids {bus['prefix']}{first} and so on" if bus["prefix"] else ""
+        every = f"every {loaded.config['interval']} s, {settings.manner(bus)}"
         print(f"  bus    {name}{bus['port'] or 'simulated'}, packs {settings.polled(bus)}{ids}, {every}")
+    for pack in loaded.config["pack"]:
+        if pack["pair"]:
+            print(f"  pack   {pack['id']}: address {pack['rs485']} on RS485 and {pack['can']} on CAN are one battery")
     print(f"  MQTT   {broker}, base {loaded.config['base']}")
     return 0
 

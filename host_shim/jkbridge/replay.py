@@ -10,17 +10,21 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
-from jkbridge import recording
+from jkbridge import can_decode, can_log, recording
+from jkbridge.can_frame import CanFrame
+from jkbridge.can_replay import CanReplayPort
 from jkbridge.clock import MASK
 from jkbridge.loop import Loop, ManualClock, Wake
 from jkbridge.ports import PortEvent
+from jkcore import config as core_config
 from jkcore import log as levels
 from jkcore.bridge import Bridge
 from jkcore.message import HEAD
@@ -34,6 +38,7 @@ _CONNECT_S = 30.0
 _LEAD_MS = 1500
 """The bridge first looks whether another one uses its topics; the recording starts behind that."""
 _REFUSED_S = 40.0
+_STAMP = re.compile(rb"^\((\d{1,10})\.(\d{6})\)", re.MULTILINE)
 
 
 class ReplayPort:
@@ -94,32 +99,57 @@ class PrintSession:
         self._out.flush()
 
 
-def timeline(contents: Sequence[bytes]) -> dict[int, list[recording.Chunk]]:
-    """The bytes of each bus (its number, from 1) in order of time, out of the contents of recordings.
+Item = recording.Chunk | CanFrame
+"""Bytes of an RS485 bus, or a frame of a CAN bus, with its time in ms."""
+
+
+class Recorded(NamedTuple):
+    """One file: where it comes from, None when it does not say; what is in it."""
+
+    origin: recording.Origin | None
+    items: Sequence[Item]
+    can: bool
+
+
+def read(path: str) -> Recorded:
+    """A recording of RS485, or a log of CAN. Raises OSError, and CanLogError with a sentence."""
+    content = Path(path).read_bytes()
+    origin = recording.origin(content)
+    if not can_decode.is_log(path, content):
+        return Recorded(origin, recording.parse(content), False)
+    if origin is not None and (first := _STAMP.search(content)):
+        origin = origin._replace(first=int(first[1]) * 1000 + int(first[2]) // 1000)
+    return Recorded(origin, can_log.read(path).frames, True)
+
+
+def timeline(files_: Sequence[Recorded], serial: int = 1, can: int = 1) -> dict[int, list[Item]]:
+    """What came on each bus (its number, from 1) in order of time, out of recordings.
 
     Files of one session keep the times they have to each other, in whatever order they are given; sessions, and files
-    that know of none, follow one another with a second between. What is of no known bus came from the first.
+    that know of none, follow one another with a second between. serial, can: the bus of what does not say where it
+    comes from.
     """
-    sessions: dict[str, list[tuple[recording.Origin, bytes]]] = {}
-    for n, content in enumerate(contents):
-        origin = recording.origin(content)
-        if origin is None:
-            sessions[f"file {n}"] = [(recording.Origin("", 1, 0), content)]
+    sessions: dict[str, list[tuple[recording.Origin, Sequence[Item]]]] = {}
+    for n, file in enumerate(files_):
+        if file.origin is None:
+            sessions[f"file {n}"] = [(recording.Origin("", can if file.can else serial, 0), file.items)]
         else:
-            sessions.setdefault(origin.session, []).append((origin, content))
-    out: dict[int, list[recording.Chunk]] = {}
+            sessions.setdefault(file.origin.session, []).append((file.origin, file.items))
+    out: dict[int, list[Item]] = {}
     began = 0
     for files in sessions.values():
         files.sort(key=lambda file: file[0].first)
         zero = files[0][0].first
-        for origin, content in files:
+        for origin, items in files:
             at = began + origin.first - zero
-            out.setdefault(origin.bus, []).extend(c._replace(at=c.at + at) for c in recording.parse(content))
+            out.setdefault(origin.bus, []).extend(item._replace(at=item.at + at) for item in items)
         began = max(chunks[-1].at for chunks in out.values()) + 1000
     return out
 
 
-def play(loop: Loop, ports: Sequence[ReplayPort], clock: ManualClock, wake: Wake, speed: float = 0) -> None:
+def play(
+    loop: Loop, ports: Sequence[ReplayPort | CanReplayPort], clock: ManualClock, wake: Wake, speed: float = 0
+) -> None:
     """Turn the loop over the recording and a little beyond. speed: 0 as fast as the session takes the messages."""
     tail = _TAIL_MS
     while True:
@@ -144,7 +174,8 @@ def play(loop: Loop, ports: Sequence[ReplayPort], clock: ManualClock, wake: Wake
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `replay` beside those of the configuration."""
     parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="recording: hex text, with or without times, or raw bytes"
+        "files", nargs="+", metavar="FILE",
+        help="recording: hex text, with or without times, or raw bytes; a CAN log: candump's, or any python-can reads"
     )
     parser.add_argument("--print", action="store_true", dest="print_only", help="print topics and payloads; no broker")
     parser.add_argument(
@@ -158,22 +189,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: bool, log: Any) -> int:
     """Replay args.files. 1: the broker cannot be used; 2: a file cannot be read or is empty."""
-    contents: list[bytes] = []
+    files: list[Recorded] = []
     for name in args.files:
         try:
-            content = Path(name).read_bytes()
+            files.append(read(name))
         except OSError as e:
             log(levels.ERROR, f"{name} cannot be read: {e.strerror}.")
             return 2
-        if not recording.parse(content):
-            log(levels.ERROR, f"{name} holds no bytes: neither hex text nor raw data.")
+        except can_log.CanLogError as e:
+            log(levels.ERROR, str(e))
             return 2
-        contents.append(content)
-    config["bus"] = [bus for bus in config["bus"] if bus["kind"] == "serial"]
-    if not config["bus"]:
-        log(levels.ERROR, "Recordings are those of RS485 lines, but the configuration has CAN buses only.")
+        if not files[-1].items:
+            log(levels.ERROR, f"{name} holds no bytes: neither hex text nor raw data, nor frames of CAN.")
+            return 2
+    _make_room(config, files)
+    lines = timeline(files, _first(config, "serial"), _first(config, "can"))
+    if wrong := _misplaced(config, lines):
+        log(levels.ERROR, wrong)
         return 2
-    lines = timeline(contents)
     if max(lines) > len(config["bus"]):
         log(
             levels.ERROR,
@@ -185,7 +218,8 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
         if not packs_configured:
             bus["packs"] = []  # they appear as they are heard
         bus["port"] = ", ".join(os.path.basename(name) for name in args.files)
-    if not any(recording.has_times(content) for content in contents):
+    named = zip(args.files, files, strict=True)
+    if not any(file.can or recording.has_times(Path(name).read_bytes()) for name, file in named):
         # Where no time is known nothing can be stale: the packs stay online until all is announced.
         config["interval"] = max(config["interval"], _TAIL_MS // 1000)
     chunks = [lines.get(n, []) for n in range(1, len(config["bus"]) + 1)]
@@ -213,10 +247,39 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
     return _run(bridge, session, chunks, clock, wake, args.speed)
 
 
+def _first(config: dict[str, Any], kind: str) -> int:
+    """Number of the first bus of a kind, 1 when there is none."""
+    return next((n for n, bus in enumerate(config["bus"], 1) if bus["kind"] == kind), 1)
+
+
+def _make_room(config: dict[str, Any], files: Sequence[Recorded]) -> None:
+    """A log of CAN needs a CAN bus; where none is configured there is one all the same."""
+    buses = config["bus"]
+    if not any(file.can for file in files) or any(bus["kind"] == "can" for bus in buses):
+        return
+    alone = all(file.can for file in files)
+    keys = {"kind": "can", "interface": "file", "channel": "log", "prefix": "can"}
+    others = {"port": "/dev/ttyUSB0"}
+    made = core_config.load({"bus": keys | {"prefix": ""} if alone else [others, keys]}, "host")["bus"][-1]
+    config["bus"] = [made] if alone else [*buses, made]
+
+
+def _misplaced(config: dict[str, Any], lines: Mapping[int, Sequence[Item]]) -> str:
+    """The sentence for a recording of CAN that belongs to a serial bus, or the other way round; "": all is right."""
+    for n, bus in enumerate(config["bus"], 1):
+        for item in lines.get(n, ())[:1]:
+            if isinstance(item, CanFrame) != (bus["kind"] == "can"):
+                return (
+                    f"What was recorded on bus {n} is {'CAN' if isinstance(item, CanFrame) else 'RS485'}, but bus {n} "
+                    "of the configuration is not: name the one it was recorded with (--config)."
+                )
+    return ""
+
+
 def _run(
     bridge: Any,
     session: Any,
-    chunks: Sequence[Sequence[recording.Chunk]],
+    chunks: Sequence[Sequence[Any]],
     clock: ManualClock,
     wake: Wake,
     speed: float,
@@ -233,7 +296,10 @@ def _run(
         waited += 20
     refused = bridge.publisher.is_down()
     if not refused:
-        ports = [ReplayPort(part, clock) for part in chunks]
+        ports: list[Any] = [
+            CanReplayPort(part, clock) if bus.poller is None else ReplayPort(part, clock)
+            for bus, part in zip(bridge.buses, chunks, strict=True)
+        ]
         loop.ports = ports
         play(loop, ports, clock, wake, speed)
     bridge.stop(clock())

@@ -68,7 +68,8 @@ class Runner:
         self.ports = [self._port(b.config) for b in self.bridge.buses]
         for bus in config["bus"]:
             name = f" ({bus['name']})" if bus["name"] else ""
-            ids = f", ids {bus['prefix']}1 and so on" if bus["prefix"] else ""
+            first = 0 if bus["kind"] == "can" else 1
+            ids = f", ids {bus['prefix']}{first} and so on" if bus["prefix"] else ""
             log(
                 levels.INFO,
                 f"Packs {polled(bus)} on {bus['port']}{name}{_speed(bus)}, each every {config['interval']} s{ids}.",
@@ -102,12 +103,7 @@ class Runner:
         from jkbridge.capture import Capture
 
         self._capture = Capture(config, session, self.log)
-        recorded = list(self._capture.ports(self.ports))
-        # What goes over CAN are frames, not bytes: candump and python-can's can_logger record them.
-        return [
-            port if bus["kind"] == "can" else record
-            for bus, port, record in zip(config["bus"], self.ports, recorded, strict=True)
-        ]
+        return list(self._capture.ports(self.ports))
 
     def spin(self) -> None:
         """Turn the loop until stop()."""
@@ -351,7 +347,11 @@ def _counts(bus: Any) -> str:
 
 def _state(bus: Any) -> str:
     """What a bus does now, in few words."""
-    return f"role {bus.role()}, {bus.state()}" if bus.is_open else f"closed: {bus.reason}"
+    if not bus.is_open:
+        return f"closed: {bus.reason}"
+    if bus.poller is None:
+        return str(bus.evidence.verdict or f"CAN, {bus.state()}")
+    return f"role {bus.role()}, {bus.state()}"
 
 
 def _line_of(bus: Any) -> str:

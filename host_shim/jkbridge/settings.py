@@ -282,7 +282,7 @@ def show(settings: Settings) -> str:
             "[[pack]]",
             f"address = {pack['address']}" if first and not pack["pair"] else f"id = {_toml(pack['id'])}",
             *([f"rs485 = {pack['rs485']}", f"can = {pack['can']}"] if pack["pair"] else []),
-            f"name = {_toml(pack['name'])}",
+            *([f"name = {_toml(pack['name'])}"] if pack["name"] else []),
         ]
         if pack["chemistry"]:
             out.append(f"chemistry = {_toml(pack['chemistry'])}")
@@ -292,13 +292,22 @@ def show(settings: Settings) -> str:
 def _shown(settings: Settings, table: str, keys: list[str], entry: Mapping[str, Any]) -> list[str]:
     """The lines of one table, each with its source."""
     place = f"{table}." if table else ""
-    return [
-        f"{key} = {_toml(entry[key])}  # {settings.sources.get(place + key, 'default')}" for key in keys if key in entry
-    ]
+    given = [key for key in keys if key in entry]
+    if entry.get("kind") == "can":  # what is no key of such a bus
+        given = [key for key in given if key not in ("port", "role") and not (key == "packs" and entry["scan"])]
+    return [f"{key} = {_toml(entry[key])}  # {settings.sources.get(place + key, 'default')}" for key in given]
 
 
 def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def manner(bus: Mapping[str, Any]) -> str:
+    """How a bus is used, for a sentence."""
+    if bus["kind"] != "can":
+        return f"role {bus['role']}"
+    at = f"at {bus['bitrate'] // 1000} kbit/s" if bus["bitrate"] else "bit rate as found"
+    return f"CAN {at}, {'listens only' if bus['listen_only'] else 'acknowledges, never sends'}"
 
 
 def polled(bus: Mapping[str, Any]) -> str:

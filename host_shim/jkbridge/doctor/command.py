@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from jkbridge import port_errors
+from jkbridge import can_link, port_errors
 from jkbridge.clock import now_ms
 from jkbridge.doctor import proposal, report
 from jkbridge.doctor.adapters import Adapter, adapters
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `doctor` beside those of the configuration."""
     parser.add_argument("--seconds", type=_seconds, default=20.0, metavar="N",
                         help="listen for at most N seconds (20; at least 10)")  # fmt: skip
+    parser.add_argument("--bus", metavar="BUS", help="name, port or number of the bus to examine (1)")
     parser.add_argument("--no-ask", action="store_true", help="only listen, never send a byte")
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object instead of text")
     parser.add_argument("--write", metavar="FILE", help="write the configuration that fits to FILE (TOML)")
@@ -45,22 +46,19 @@ def _seconds(text: str) -> float:
     return value
 
 
-_CAN = (
-    "The doctor examines RS485 only, and the configuration has a CAN bus: look at it with `candump`, or give the RS485 "
-    "port with --config of its own."
-)
-
-
 def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
     """Choose the port, examine it, tell what was found."""
     console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
     found = adapters()
-    bus = next((one for one in settings.config["bus"] if one["kind"] == "serial"), None)
+    bus = _chosen(settings, args.bus)
     if bus is None:
-        return _refuse(args, console, "", found, "can", _CAN)
-    settings.config["bus"].insert(0, settings.config["bus"].pop(settings.config["bus"].index(bus)))
+        return _refuse(args, console, "", found, "no_such_bus", _no_bus(settings, args.bus))
     if args.write and not args.force and Path(args.write).exists():
-        return _refuse(args, console, bus["port"], found, "file_exists", _exists(args.write))
+        return _refuse(args, console, bus["port"], found, "file_exists", proposal.exists(args.write))
+    if bus["kind"] == "can":
+        from jkbridge.doctor import can_command
+
+        return can_command.main(args, bus, log, console)
     port = bus["port"] or _only_likely(found)
     if not args.as_json and not bus["port"]:
         _list(console, found)
@@ -69,10 +67,10 @@ def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
     if failure := _preflight(port, bus["baud"]):
         return _refuse(args, console, port, found, *failure)
     if not args.as_json:
-        others = [other["port"] for other in settings.config["bus"][1:]]
-        hint = f" (The others: --port {others[0]} and so on.)" if others else ""
+        others = [other["port"] for other in settings.config["bus"] if other is not bus]
+        hint = f" (The others: --bus {others[0]} and so on.)" if others else ""
         console.print(f"Examining {port}.{hint}", highlight=False, markup=False)
-    result = _examine(args, settings, port, console, log)
+    result = _examine(args, bus, port, console, log)
     if result.failure:
         word = "port_vanished" if result.vanished else "port_failed"
         return _refuse(args, console, port, found, word, result.failure)
@@ -84,8 +82,22 @@ def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
     return _write(args, console, port, result) or code
 
 
-def _examine(args: argparse.Namespace, settings: Settings, port: str, console: Console, log: Log) -> Result:
-    bus = settings.config["bus"][0]
+def _chosen(settings: Settings, wanted: str | None) -> dict[str, Any] | None:
+    """The bus of that name, port or number (from 1), None: there is none; the first where nothing is wanted."""
+    buses: list[dict[str, Any]] = settings.config["bus"]
+    if wanted is None:
+        return buses[0]
+    found = [bus for n, bus in enumerate(buses, 1)
+             if wanted in (bus["name"], bus["port"], bus.get("channel"), str(n))]  # fmt: skip
+    return found[0] if found else None
+
+
+def _no_bus(settings: Settings, wanted: str) -> str:
+    names = ", ".join(bus["name"] or bus["port"] or "simulated" for bus in settings.config["bus"])
+    return f"--bus {wanted}: there is no such bus in the configuration. There are: {names}"
+
+
+def _examine(args: argparse.Namespace, bus: dict[str, Any], port: str, console: Console, log: Log) -> Result:
     wake = Wake()
     # What the ports say is part of the verdict; whoever wants to see the bytes asks for it.
     listener: Any = log if log.level < levels.INFO else lambda level, text: None
@@ -145,6 +157,9 @@ def _list(console: Console, found: list[Adapter]) -> None:
     console.print("Serial ports of this machine:" if found else "This machine has no serial port.", highlight=False)
     for adapter in found:
         console.print(f"  {adapter.line()}", highlight=False, markup=False)
+    for name in can_link.interfaces():
+        console.print(f"CAN interface {name}: jkbridge doctor --set bus.kind=can --set bus.channel={name}",
+                      highlight=False, markup=False)  # fmt: skip
 
 
 def _refuse(
@@ -158,10 +173,6 @@ def _refuse(
     return EXIT_PORT
 
 
-def _exists(name: str) -> str:
-    return f"{name} exists already and is left as it is: choose another name, or add --force."
-
-
 def _write(args: argparse.Namespace, console: Console, port: str, result: Result) -> int:
     """Write the proposal where --write says; 0, or the exit code of a failure."""
     if not args.write:
@@ -169,16 +180,5 @@ def _write(args: argparse.Namespace, console: Console, port: str, result: Result
     say = (lambda text: print(text, file=sys.stderr)) if args.as_json else (
         lambda text: console.print(text, highlight=False, markup=False))  # fmt: skip
     bus = proposal.propose(port, result)
-    if bus is None:
-        say(f"Nothing was written to {args.write}: no pack was found to write a configuration for.")
-        return 0
-    try:
-        proposal.write(Path(args.write), proposal.toml(bus, result.findings), args.force)
-    except FileExistsError:
-        say(_exists(args.write))
-        return EXIT_PORT
-    except OSError as e:
-        say(f"{args.write} cannot be written: {e.strerror}.")
-        return EXIT_PORT
-    say(f"Written to {args.write}. Use it: jkbridge run --config {args.write}")
-    return 0
+    text = None if bus is None else proposal.toml(bus, verdicts.text(result.findings[0]))
+    return proposal.save(Path(args.write), text, args.force, say)

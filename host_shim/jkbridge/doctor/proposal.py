@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from jkbridge.doctor.examination import USUAL_BAUD, Result
 from jkcore import config as core_config
-from jkcore import verdicts
+
+EXIT_FILE = 2
 
 
 def propose(port: str, result: Result) -> dict[str, Any] | None:
@@ -27,9 +29,9 @@ def propose(port: str, result: Result) -> dict[str, Any] | None:
     return bus
 
 
-def toml(bus: dict[str, Any], findings: list[list[Any]]) -> str:
+def toml(bus: dict[str, Any], verdict: str) -> str:
     """A configuration file of it."""
-    lines = ["# Proposed by `jkbridge doctor`: " + verdicts.text(findings[0]) + ".", "", "[bus]"]
+    lines = [f"# Proposed by `jkbridge doctor`: {verdict}.", "", "[bus]"]
     lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in bus.items()]
     lines += ["", "[mqtt]", '# host = "192.168.1.10"    # your broker; without one `jkbridge run` uses its own']
     return "\n".join(lines) + "\n"
@@ -40,3 +42,25 @@ def write(path: Path, text: str, force: bool) -> None:
     mode = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if force else os.O_EXCL)
     with os.fdopen(os.open(path, mode, 0o644), "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def exists(name: Path | str) -> str:
+    """The sentence for a file that is there already."""
+    return f"{name} exists already and is left as it is: choose another name, or add --force."
+
+
+def save(path: Path, text: str | None, force: bool, say: Callable[[str], None]) -> int:
+    """Write what --write asks for and say so; text: None where nothing was found. 0, or the exit code of a failure."""
+    if text is None:
+        say(f"Nothing was written to {path}: no pack was found to write a configuration for.")
+        return 0
+    try:
+        write(path, text, force)
+    except FileExistsError:
+        say(exists(path))
+        return EXIT_FILE
+    except OSError as e:
+        say(f"{path} cannot be written: {e.strerror}.")
+        return EXIT_FILE
+    say(f"Written to {path}. Use it: jkbridge run --config {path}")
+    return 0

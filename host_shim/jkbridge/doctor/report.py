@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +15,22 @@ from jkbridge.doctor import proposal
 from jkbridge.doctor.adapters import Adapter
 from jkbridge.doctor.examination import Finding, Result
 from jkcore import verdicts
+
+
+class Told(NamedTuple):
+    """A finding in words. code: what programs build on; text: the verdict, without a full stop; advice: what to change,
+    "" for nothing; healthy: nothing has to be changed."""
+
+    code: str
+    text: str
+    advice: str
+    healthy: bool
+
+
+def told(finding: Finding) -> Told:
+    """A finding of the core in words."""
+    code = finding[0]
+    return Told(verdicts.word(code), verdicts.full_text(finding), verdicts.advice(code), verdicts.healthy(finding))
 
 
 class Quiet:
@@ -65,29 +81,34 @@ class Shown:
 
 def show(console: Console, port: str, result: Result) -> None:
     """The verdict, what to change, the packs, further findings, the configuration proposed."""
-    if result.packs and console.is_terminal:
-        _show_packs(console, result.packs)
-    elif result.packs:
-        for pack in result.packs:
+    bus = proposal.propose(port, result)
+    toml = proposal.toml(bus, verdicts.text(result.findings[0])) if bus is not None else ""
+    tell(console, result.packs, [told(finding) for finding in result.findings], toml)
+
+
+def tell(console: Console, packs: list[dict[str, Any]], findings: list[Told], toml: str) -> None:
+    """The same for any bus, from what is already in words; toml: the configuration that fits, "": there is none."""
+    if packs and console.is_terminal:
+        _show_packs(console, packs)
+    elif packs:
+        for pack in packs:
             console.print(_pack_line(pack), highlight=False, markup=False)
-    first, rest = result.findings[0], result.findings[1:]
-    style = "bold green" if verdicts.healthy(first) else "bold red"
-    console.print(f"[{style}]Verdict ({verdicts.word(first[0])}): {escape(_sentence(first))}[/]", highlight=False)
-    if verdicts.advice(first[0]):
-        console.print(f"What to do: {escape(verdicts.advice(first[0]))}", highlight=False)
+    first, rest = findings[0], findings[1:]
+    style = "bold green" if first.healthy else "bold red"
+    console.print(f"[{style}]Verdict ({first.code}): {escape(_sentence(first))}[/]", highlight=False)
+    if first.advice:
+        console.print(f"What to do: {escape(first.advice)}", highlight=False)
     if rest:
         console.print("Also:", highlight=False)
     for finding in rest:
-        advice = verdicts.advice(finding[0])
         console.print(
-            f"  - {_sentence(finding)} ({verdicts.word(finding[0])}){' ' + advice if advice else ''}",
+            f"  - {_sentence(finding)} ({finding.code}){' ' + finding.advice if finding.advice else ''}",
             highlight=False,
             markup=False,
         )
-    bus = proposal.propose(port, result)
-    if bus is not None:
+    if toml:
         console.print("\nThe configuration that fits:", highlight=False)
-        console.print(proposal.toml(bus, result.findings), highlight=False, markup=False, soft_wrap=True)
+        console.print(toml, highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_packs(console: Console, packs: list[dict[str, Any]]) -> None:
@@ -107,16 +128,16 @@ def _pack_line(pack: dict[str, Any]) -> str:
     """One pack for a pipe."""
     parts = [f"{pack['frames']} frames, {pack['lost']} lost"]
     if pack["voltage"] is not None:
-        parts.insert(0, f"{pack['cells']} cells, {pack['voltage']:.3f} V, SOC {pack['soc']} %")
+        cells = f"{pack['cells']} cells, " if pack["cells"] else ""
+        parts.insert(0, f"{cells}{pack['voltage']:.3f} V, SOC {pack['soc']} %")
     if pack["model"]:
         parts.append(f"{pack['model']} {pack['firmware']}")
     return f"Pack at address {pack['address']}: {', '.join(parts)}."
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: Told) -> str:
     """The verdict as a sentence."""
-    text = verdicts.full_text(finding)
-    return text[0].upper() + text[1:] + "."
+    return finding.text[0].upper() + finding.text[1:] + "."
 
 
 def as_json(port: str, result: Result | None, ports: list[Adapter], failure: tuple[str, str] | None = None) -> str:
@@ -126,20 +147,18 @@ def as_json(port: str, result: Result | None, ports: list[Adapter], failure: tup
         word, text = failure or ("no_port", "no port was examined")
         out |= {"verdict": word, "text": text, "advice": "", "healthy": False, "findings": []}
         return json.dumps(out, ensure_ascii=False)
-    first = result.findings[0]
-    out |= {
-        "verdict": verdicts.word(first[0]),
-        "text": verdicts.full_text(first),
-        "advice": verdicts.advice(first[0]),
-        "healthy": verdicts.healthy(first),
-        "findings": [
-            {"code": verdicts.word(f[0]), "text": verdicts.full_text(f), "advice": verdicts.advice(f[0])}
-            for f in result.findings
-        ],
-        "baud": result.baud,
-        "phases": result.phases,
-        "packs": result.packs,
+    counted = {"baud": result.baud, "phases": result.phases, "packs": result.packs}
+    return json_of(out, [told(finding) for finding in result.findings], counted, proposal.propose(port, result))
+
+
+def json_of(head: dict[str, Any], findings: list[Told], counted: dict[str, Any], bus: dict[str, Any] | None) -> str:
+    """The object for any bus. counted: what is particular to its kind; bus: the keys of [bus] that fit, or None."""
+    first = findings[0]
+    out = head | {
+        "verdict": first.code,
+        "text": first.text,
+        "advice": first.advice,
+        "healthy": first.healthy,
+        "findings": [{"code": f.code, "text": f.text, "advice": f.advice} for f in findings],
     }
-    bus = proposal.propose(port, result)
-    out["config"] = None if bus is None else {"bus": bus}
-    return json.dumps(out, ensure_ascii=False)
+    return json.dumps(out | counted | {"config": None if bus is None else {"bus": bus}}, ensure_ascii=False)

@@ -1,0 +1,115 @@
+"""`jkbridge doctor` at a CAN bus: opens the adapter in listen-only mode, tells what was found."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from jkbridge import can_log
+from jkbridge.can_interfaces import FILE, interface_of
+from jkbridge.can_port import CanPort
+from jkbridge.can_replay import CanReplayPort
+from jkbridge.clock import now_ms
+from jkbridge.doctor import can_findings, proposal, report
+from jkbridge.doctor.can_examination import CanLostError, listen
+from jkbridge.logger import Log
+from jkbridge.loop import ManualClock, Wake
+from jkcore import log as levels
+
+EXIT_FAULT = 1
+EXIT_PORT = 2
+_OF_THE_BUS = ("no_bitrate", "foreign_bitrate")
+"""Adapters that opened well, but at no bit rate of JK's: the bus is what is wrong."""
+
+
+def main(args: argparse.Namespace, config: dict[str, Any], log: Log, console: Console) -> int:
+    """Examine one CAN bus of the configuration. 0: healthy; 1: a fault; 2: the adapter cannot be used."""
+    name = config["port"]
+    if not args.as_json:
+        console.print(f"Examining {name}.", highlight=False, markup=False)
+    listener: Any = log if log.level < levels.INFO else lambda level, text: None
+    progress: Any = report.Quiet() if args.as_json else report.Shown(console)
+    try:
+        heard = _heard(config, args.seconds, progress, listener)
+    except CanLostError as e:
+        told = report.Told(e.word, str(e).removesuffix("."), "", False)
+        _tell(args, console, name, [told], [], None, {})
+        return EXIT_FAULT if e.word in _OF_THE_BUS else EXIT_PORT
+    finally:
+        progress.end()
+    expected = [] if config["scan"] else config["packs"]
+    told_all = can_findings.judge(heard, expected)
+    packs = can_findings.pack_facts(heard)
+    bus = propose(config, heard, packs)
+    _tell(args, console, name, told_all, packs, bus, facts(heard))
+    code = 0 if told_all[0].healthy else EXIT_FAULT
+    return _write(args, console, bus, told_all) or code
+
+
+def _heard(config: dict[str, Any], seconds: float, progress: Any, log: Any) -> can_findings.Heard:
+    if config["interface"] == FILE:  # all of it, on its own clock
+        try:
+            frames = can_log.read(config["channel"]).frames
+        except (can_log.CanLogError, OSError) as error:
+            raise CanLostError("file_unreadable", f"{config['channel']} cannot be read: {error}") from None
+        clock = ManualClock()
+        length = (frames[-1].at + 100) / 1000 if frames else 0.0
+        return listen(config, CanReplayPort(frames, clock), clock, clock.advance, progress, length, log, whole=True)
+    wake = Wake()
+    # Never more than listening, whatever the configuration allows the bridge.
+    port = CanPort(config["interface"], config["channel"], config["bitrate"], log, wake, listen_only=True)
+    return listen(config, port, now_ms, wake.wait, progress, seconds, log)
+
+
+def propose(config: dict[str, Any], heard: can_findings.Heard, packs: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The keys of [bus] that fit; None where no pack was heard and no other bit rate was found."""
+    if not packs and not heard.elsewhere:
+        return None
+    bus: dict[str, Any] = {"kind": "can", "interface": config["interface"], "channel": config["channel"]}
+    if interface_of(config["interface"]).sets_bitrate and (heard.elsewhere or heard.bitrate) in (250_000, 500_000):
+        bus["bitrate"] = heard.elsewhere or heard.bitrate
+    if not config["listen_only"]:
+        bus["listen_only"] = False
+    if config["sign"] != "normal":
+        bus["sign"] = config["sign"]
+    addresses = {pack["address"] for pack in packs}
+    if addresses:
+        bus["packs"] = sorted(addresses | set([] if config["scan"] else config["packs"]))
+    return bus
+
+
+def facts(heard: can_findings.Heard) -> dict[str, Any]:
+    """What was counted, for --json."""
+    return {
+        "bitrate": heard.bitrate or None,
+        "listen_only": heard.listening,
+        "phases": [{
+            "phase": "listening", "seconds": round(heard.seconds, 1), "frames": int(heard.bus.frames),
+            "errors": heard.errors, "rejected": sum(heard.bus.rejects), "orders": int(heard.bus.orders),
+            "others": dict(heard.strangers.most_common(20)),
+        }],
+    }  # fmt: skip
+
+
+def _tell(
+    args: argparse.Namespace, console: Console, name: str, told: list[report.Told], packs: list[dict[str, Any]],
+    bus: dict[str, Any] | None, counted: dict[str, Any],
+) -> None:
+    if args.as_json:
+        print(report.json_of({"port": name}, told, counted | {"packs": packs}, bus))
+    else:
+        report.tell(console, packs, told, proposal.toml(bus, told[0].text) if bus is not None else "")
+
+
+def _write(args: argparse.Namespace, console: Console, bus: dict[str, Any] | None, told: list[report.Told]) -> int:
+    if not args.write:
+        return 0
+    say = (lambda text: print(text, file=sys.stderr)) if args.as_json else (
+        lambda text: console.print(text, highlight=False, markup=False))  # fmt: skip
+    return proposal.save(
+        Path(args.write), None if bus is None else proposal.toml(bus, told[0].text), args.force, say
+    )
