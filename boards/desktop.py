@@ -14,7 +14,9 @@ behind it as a comment.
     SERIAL       RS485 lines: (name, uart, tx, rx, de, de_active); bus.port chooses one by its name.
                  de: direction pin, None where the transceiver turns by itself; de_active: its level while
                  sending, 1 or 0. Never the UART of the console. (): only lines on TCP
-    CAN          CAN controllers: rows that begin with (name, kind, ...); bus.port chooses one by its name
+    CAN          CAN controllers: rows that begin with (name, kind, ...); bus.port chooses one by its name:
+                 "bus": {"kind": "can", "port": "can0", "bitrate": 500000}; without port the first. listen_only is
+                 false but for twai unless it is given: a battery alone on the bus needs one that acknowledges
                  (name, "mcp2515", spi, sck, mosi, miso, cs, int, reset, crystal_hz): MCP2515 on SPI. int, reset:
                  None where not connected; without int frames are lost (it can keep two). crystal_hz: 8000000,
                  16000000 or 20000000, as printed on the crystal: a wrong one is a wrong bit rate

@@ -52,7 +52,8 @@ config = {'host': 'broker', 'port': 1883, 'user': 'u', 'password': 'p', 'client_
 """
 OBJECTS = """
 session = mqtt.Session(config, fakes[0], fakes[2], int, fakes[1], module, 'jkbridge-test')
-port = uart_port.UartPort(None, 'a', None, None, 0, fakes[2])
+fakes[0].poller = True
+port = uart_port.UartPort(fakes[0], 'a', None, None, 0, fakes[2])
 turning = loop.Loop(fakes[0], [port], session, int, int)
 """
 

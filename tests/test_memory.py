@@ -15,6 +15,8 @@ import heap
 
 # Packs: bytes of heap on 32-bit MicroPython after the start, and the most while announcing.
 CEILINGS = {1: (93_500, 102_500), 15: (114_000, 123_500)}
+# The same on a CAN bus alone, where packs exist once they are heard: after the start, the most, and later.
+CAN_CEILINGS = {1: (89_000, 104_500, 96_000), 15: (89_000, 120_500, 112_000)}
 # The interpreter keeps names in pools of 10, 20, 40 ..: with more than 630 of its own the program gets one of 640.
 NAMES = 5_000
 
@@ -27,6 +29,17 @@ def test_heap_of_the_device_program(packs):
     assert found.started < CEILINGS[packs][0]
     assert found.peak < CEILINGS[packs][1]
     assert found.steady < CEILINGS[packs][0] + NAMES
+
+
+@pytest.mark.parametrize("packs", CAN_CEILINGS)
+def test_heap_of_the_device_program_on_can(packs):
+    found = heap.measure(packs, can=True)
+    print(f"\n{packs} packs: after start {found.started}, highest {found.peak}, later {found.steady} bytes")
+    assert found.messages > 100 * packs, "everything announced and values published"
+    started, peak, steady = CAN_CEILINGS[packs]
+    assert found.started < started
+    assert found.peak < peak
+    assert found.steady < steady
 
 
 def test_fifteen_packs_run_in_216_kilobytes_of_64_bit_heap():

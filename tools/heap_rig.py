@@ -1,8 +1,9 @@
 """The board, the packs and the broker of tools/heap.py, in one module that MicroPython gets under the names machine,
 socket, select, os and board: every name it uses is one that firmware/ uses too or that a device has built in.
 
-A UART with packs behind it that answer at once, all with the same values; a broker that accepts everything.
-frames.bin (three frames of 300 bytes: settings, live, about) is made with the project's simulator.
+A UART with packs behind it that answer at once, all with the same values; or an MCP2515 with packs on its bus; a
+broker that accepts everything. frames.bin (three frames of 300 bytes: settings, live, about; on CAN the bytes of the
+chip's receive buffer for every frame) is made by heap.py.
 """
 
 from uos import *  # noqa: F403
@@ -17,7 +18,8 @@ count = [0]  # PUBLISH packets seen
 # board
 NAME = "rig"
 SERIAL = (("rs485", 1, 17, 18, 21, 1),)
-CAN = POWER = LAN = ()
+CAN = (("can", "mcp2515", 1, 12, 11, 13, 10, None, None, 8000000),)
+POWER = LAN = ()
 NETWORK = None
 WATCHDOG_MS = 0
 
@@ -43,7 +45,7 @@ def getaddrinfo(*_):
 
 
 class Pin:
-    OUT = 1
+    IN = OUT = 1
 
     def __init__(self, *_, value=0):
         pass
@@ -84,6 +86,38 @@ class UART:
             buf[i] = _a[self.start + at] if at < 300 else _b[at - 300]
             self.left -= 1
         return got
+
+
+class SPI:
+    """An MCP2515 that gives frames.bin, 13 bytes each, over and over: eight, then nothing twice."""
+
+    def __init__(self, *_, **__):
+        self.start = self.left = self.count = 0
+        self.data = bytearray(128)
+
+    def write(self, data):
+        register = data[1] if len(data) > 1 else 0
+        if data[0] == 0xC0:
+            self.data[0x0E] = 0x80
+        elif register == 0x0F:
+            self.data[0x0E] = data[2] & 0xE0
+        else:
+            for i in range(2, len(data)):
+                self.data[register + i - 2] = data[i]
+
+    def write_readinto(self, data, buf):
+        kind = data[0]
+        if kind == 0x90:
+            for i in range(13):
+                buf[i + 1] = _a[self.start + i]
+            self.start = (self.start + 13) % len(_a)
+        elif kind == 3:
+            start = data[1]
+            if start == 0x2C:
+                self.count = (self.count + 1) % 10
+                self.data[start] = self.count < 8
+            for i in range(2, len(buf)):
+                buf[i] = self.data[start + i - 2]
 
 
 class socket:  # noqa: N801

@@ -2,7 +2,6 @@
 heard later."""
 
 from jkcore.pack import STALE, Pack
-from jkcore.rs485 import Rs485Bus
 
 
 class Makers:
@@ -45,6 +44,8 @@ class Makers:
 
             bus = CanBus(config, packs, self._interval, log, publisher)
         else:
+            from jkcore.rs485 import Rs485Bus
+
             bus = Rs485Bus(config, packs, self._interval, log, publisher, int(bridge.instance[-4:], 16))
             if bridge.desk is not None and bus.gaps is None:
                 bus.use_gaps()

@@ -95,8 +95,9 @@ def load(raw: dict, home: str) -> dict:
 
     Every key of the table is present in the result, but those of the other kind of bus; `bus` and `pack` are lists of
     dicts, `bus[n]["packs"]` is a list of ints; `bus[n]["scan"]` is True when it was not given, and every bus but the
-    first has a prefix. Every pack has its `id` and its `address` on the bus the id belongs to; one on two buses has its
-    `pair`, for the others that is None. A value of None counts as not given.
+    first has a prefix; on a device `bus[n]["listen_only"]` is None when it was not given. Every pack has its `id` and
+    its `address` on the bus the id belongs to; one on two buses has its `pair`, for the others that is None. A value of
+    None counts as not given.
     Raises ConfigError.
     """
     from jkcore import config_checks
@@ -132,6 +133,8 @@ def _bus(given, n, home):
         raise ConfigError("Bus %d: %s" % (n + 1, e), e.key.replace("bus.", "bus[%d]." % n))
     # Nobody said which packs there are: all addresses are asked, and those that answer exist.
     bus["scan"] = given.get("packs") is None
+    if home == "device" and bus["kind"] == "can" and given.get("listen_only") is None:
+        bus["listen_only"] = None  # as is best for the controller
     if n and given.get("prefix") is None:
         bus["prefix"] = "b%d-" % (n + 1)
     return bus

@@ -81,7 +81,11 @@ def _check_bus(bus, n, several):
         text = '%s = "%s" is reserved for topics of the bridge: choose another one. Example: prefix = "b%d-"'
         raise ConfigError(text % (_name(n, "prefix"), bus["prefix"], n + 1), _key(n, "prefix"))
     if several and not bus["port"]:
-        text = '%s is missing: with several buses each needs its own. Example: port = "tcp://192.168.1.20:8899"'
+        text = "%s is missing: with several buses each needs its own. "
+        if bus["kind"] == "can":
+            text += "On CAN it is the name of the line in the board file."
+        else:
+            text += 'Example: port = "tcp://192.168.1.20:8899"'
         raise ConfigError(text % _name(n, "port"), _key(n, "port"))
     if 0 in bus["packs"] and bus["role"] == "poll":
         text = "%s holds address 0: that is the bus master, which answers nobody. Remove it, or let the bridge listen "

@@ -1,6 +1,5 @@
 """The bridge about itself and its links, as JSON: bridge/info, bridge/health, <pack>/link."""
 
-from jkcore import framer as fr
 from jkcore.clock import since
 from jkcore.shim import const
 
@@ -64,10 +63,12 @@ def _put_bus(message, bus, named: bool) -> None:
         bus.put(message)
         message.close()
         return
+    from jkcore.framer import REASONS  # a device with CAN alone does not have it
+
     message.numbers(b"openings bytes_in frames bytes_dropped", (bus.openings, bus.bytes_in, bus.frames, bus.garbage))
     message.key(b"rejected")
     message.open()
-    message.numbers(fr.REASONS, bus.rejects)
+    message.numbers(REASONS, bus.rejects)
     message.close()
     poller = bus.poller
     message.numbers(b"foreign crossed echoes gap turn", (

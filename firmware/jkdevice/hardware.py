@@ -20,10 +20,15 @@ def power_up(board):
 
 
 def open_port(bus, board, log):
-    """The line of a bus. bus.port is "tcp://host:port", or the name of a row of board.SERIAL (default: the
-    first).
+    """The line of a bus. bus.port is "tcp://host:port", or the name of a row of board.SERIAL (default: the first); on
+    CAN that of a row of board.CAN.
     """
     address = bus.config["port"]
+    if bus.config["kind"] == "can":
+        from jkdevice.ports import can_port
+
+        receiver = open_can(board, address, bus.config["bitrate"], bus.config["listen_only"])
+        return can_port.CanPort(bus, receiver, log)
     if address.startswith("tcp://") or not board.SERIAL:
         from jkdevice import net
         from jkdevice.ports import tcp_port

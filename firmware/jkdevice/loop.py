@@ -15,13 +15,14 @@ _MESSAGES = const(8)  # in one turn: ports must be read again before their buffe
 _READS = const(4)  # of one line in one turn: a line that never ends may not starve MQTT
 _REST_MS = const(5)
 _AWAKE_MS = const(2)  # while an answer is awaited
+_CAN_MS = const(1)  # two frames of one pack are at least this far from each other
 _GOODBYE_MS = const(3000)  # for the last messages
 _SILENCE_MS = const(250)  # without a message: those that were paced are out too
 
 
 class Loop:
-    """bridge: the core; ports: lines with .bus, .poll, .read, .buf, .write, .close; session: mqtt.Session;
-    ticks() -> 30-bit ms; rest(ms) sleeps; watchdog: with .feed(), or None."""
+    """bridge: the core; ports: lines with .bus, .poll, .read, .buf, .write, .close, or on CAN .bus, .poll, .drain,
+    .close; session: mqtt.Session; ticks() -> 30-bit ms; rest(ms) sleeps; watchdog: with .feed(), or None."""
 
     def __init__(self, bridge, ports, session, ticks, rest, watchdog=None):
         self.bridge = bridge
@@ -34,6 +35,7 @@ class Loop:
         self._started = False
         self._last = 0
         self._measured = 0
+        self._can = [port for port in ports if port.bus.poller is None]
 
     def turn(self, now):
         """One turn. now: 30-bit ms."""
@@ -54,6 +56,8 @@ class Loop:
             self.turn(now)
             rest = self.bridge.sleep_ms(now)
             limit = _REST_MS if self.session.idle else _AWAKE_MS
+            if self._can:
+                limit = _CAN_MS
             self._rest(rest if rest < limit else limit)
 
     def finish(self):
@@ -106,6 +110,9 @@ class Loop:
         """Read and answer one line; True when no answer is awaited on it."""
         bus = port.bus
         port.poll(now)
+        if bus.poller is None:
+            port.drain(now)
+            return True
         left = _READS
         while left:
             count = port.read()
@@ -125,6 +132,15 @@ class Loop:
         while left and session.ready() and bridge.next_message(now):
             session.publish(bridge.message)
             left -= 1
+            if self._can:
+                self._drain(now)
+
+    def _drain(self, now):
+        """Between two messages: a CAN receiver's buffers are full sooner than eight messages are made."""
+        left = len(self._can)
+        while left:
+            left -= 1
+            self._can[left].drain(now)
 
     def _chores(self, now, idle):
         """At a quiet moment: collect garbage once and report the figures."""

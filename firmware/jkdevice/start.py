@@ -40,9 +40,6 @@ def _configuration():
     if config["mqtt"]["tls"]:
         text = "mqtt.tls = true is not possible on a device yet: use a broker without TLS in your own network."
         raise checker.ConfigError(text)
-    for bus in config["bus"]:
-        if bus["kind"] == "can":
-            raise checker.ConfigError("bus.kind = \"can\" is not possible on a device yet: use it on the host.")
     config["public"] = checker.public(config)
     return config
 
@@ -76,7 +73,7 @@ def _build():
     bridge = Bridge(config, console, instance, runtime, board.NAME, DISCOVERY_PER_SECOND)
     ports = [hardware.open_port(bus, board, console) for bus in bridge.buses]
     if config["capture"]:
-        ports[0] = _captured(config["capture"], ports[0])
+        _capture(config["capture"], ports)
     client_id = hardware.client_id(board, instance)
     console(log.INFO, "jkbridge on board " + board.NAME + ", " + runtime + ".")
     link = session.Session(config["mqtt"], bridge, console, ticks, net, simple, client_id)
@@ -93,14 +90,20 @@ def _console(config, level):
     return Console(level, ticks, capture.comments())
 
 
-def _captured(address, port):
+def _capture(address, ports):
+    """Put a recorder in front of the first RS485 line."""
     from jkdevice import capture
     from jkdevice.hardware import BoardError
 
-    try:
-        return capture.start(address, port)
-    except ValueError as error:
-        raise BoardError(str(error))
+    for n in range(len(ports)):
+        if ports[n].bus.poller is not None:
+            try:
+                ports[n] = capture.start(address, ports[n])
+            except ValueError as error:
+                raise BoardError(str(error))
+            return
+    text = "capture records RS485 lines, and this device has none: remove it. CAN is recorded on a host, with candump."
+    raise BoardError(text)
 
 
 def _explain(error):

@@ -6,6 +6,8 @@ from jkdevice.loop import Loop
 
 
 class Bus:
+    poller = True  # a line that is asked
+
     def __init__(self, steps):
         self.steps = steps
         self.tx = bytearray(b"request+rest")
@@ -216,6 +218,28 @@ def test_rest_is_short_and_shorter_while_an_answer_is_awaited():
     except End:
         pass
     assert world.rested == [5, 2, 0]
+
+
+def test_beside_can_there_is_hardly_any_rest():
+    world = World()
+    world.bus.poller = None
+    world.loop = Loop(world.bridge, [world.port], world.session, world.ticks, None)
+    world.port.drain = lambda now: None
+
+    class End(Exception):
+        pass
+
+    def rest(ms):
+        world.rested.append(ms)
+        raise End
+
+    world.loop._rest = rest
+    try:
+        world.loop.run()
+    except End:
+        pass
+    assert world.rested == [1]
+    assert world.session.idle is True
 
 
 def test_the_end_publishes_offline_and_says_goodbye():

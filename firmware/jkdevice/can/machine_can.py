@@ -35,7 +35,7 @@ class MachineCan(Receiver):
         self.remote = got[2] & self._kind.FLAG_RTR != 0
         length = len(got[1])  # recv() sets the length of the view
         self.length = length if length < 8 else 8
-        self.frames += 1
+        self.frames = (self.frames + 1) & 0x3FFFFFFF
         return True
 
     def _fetch(self):

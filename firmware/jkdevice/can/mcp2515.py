@@ -111,7 +111,7 @@ class Mcp2515(Receiver):
         self._held = True
         self._decode(self._slots[self._tail])
         self.data = self._bytes[self._tail]
-        self.frames += 1
+        self.frames = (self.frames + 1) & 0x3FFFFFFF
         return True
 
     def _decode(self, slot):

@@ -20,7 +20,7 @@ the bus are never delivered, they are counted. Silence is not an error: `errors`
 empty or unplugged bus, `errors` that grow without frames a wrong bit rate or swapped wires.
 
 Counters, since the start of the program; each counts what the controller told, which is "at least":
-    frames                        delivered
+    frames                        delivered, modulo 2**30
     overflows                     times the controller said that it had lost frames
     errors                        times it said that something on the bus was no good frame
     bus_off                       times it was off the bus

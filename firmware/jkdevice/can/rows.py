@@ -34,6 +34,9 @@ def make(board, name, bitrate, listen, machine, everything=False):
     the module; everything: True lets foreign ids through, too. Raises BoardError.
     """
     row = can_row(board, name)
+    if not bitrate:
+        text = "bus.bitrate is missing: a device cannot find it out. It is 250000 with CAN protocol 000 of the "
+        raise BoardError(text + 'app, 500000 with 006. Example: "bitrate": 500000')
     if bitrate not in BITRATES:
         text = "bus.bitrate = " + str(bitrate) + " is not a rate of a JK BMS: 250000 (CAN protocol 000 of the app) or "
         raise BoardError(text + "500000 (006).")

@@ -103,7 +103,7 @@ class Twai(Receiver):
             self._start_over()
             return False
         self._decode(self._frame)
-        self.frames += 1
+        self.frames = (self.frames + 1) & 0x3FFFFFFF
         return True
 
     def _skip(self, mem, at):

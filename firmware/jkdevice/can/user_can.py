@@ -37,7 +37,7 @@ class UserCan(Receiver):
         self.remote = got[2]
         length = len(got[3])
         self.length = length if length < 8 else 8
-        self.frames += 1
+        self.frames = (self.frames + 1) & 0x3FFFFFFF
         return True
 
     def _fetch(self):
