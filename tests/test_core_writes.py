@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jkcore.fields import codes, table
-from jkcore.writes import actions, command, decimals, encode, limits, lock, plan, rules, texts
+from jkcore.writes import actions, bounds, command, decimals, encode, limits, lock, plan, texts
 from jkcore.writes.command import Command
 from jkcore.writes.reading import Reading
 from jkcore.writes.refusal import CommandError
@@ -280,4 +280,4 @@ def test_where_both_ends_are_legal_there_is_an_order(data):
 
 
 def test_chemistries_of_the_configuration():
-    assert rules.CHEMISTRIES == ("lfp", "li-ion", "lto")
+    assert bounds.CHEMISTRIES == ("lfp", "li-ion", "lto")

@@ -29,7 +29,7 @@ class Discovery:
         self._telling = None  # the pack being announced
         self._step = 0
         self._desk = desk
-        self._offers = None  # offers.Offers, where something can be changed or could in an earlier run
+        self.offers = None  # offers.Offers, where something can be changed or could in an earlier run
 
     def begin_again(self, pack) -> None:
         """This pack has other fields than before: if it is being announced, start with the first entity again."""
@@ -45,20 +45,20 @@ class Discovery:
         if self._telling is not pack:
             self._telling = pack
             self._step = 0
-        if self._offers is None and (self._desk is not None or flags & SWEEP):
+        if self.offers is None and (self._desk is not None or flags & SWEEP):
             from jkcore.offers import Offers
 
-            self._offers = Offers(self, self._desk)
+            self.offers = Offers(self, self._desk)
         self._step = self._next(message, pack, self._step, flags)
         return self._step > 0
 
     def _next(self, message, pack, step: int, flags: int) -> int:
         """Write the first message at or behind a step; returns the step behind it, 0 when nothing is left."""
         first = 0  # steps of what lets people change something
-        if self._offers is not None:
-            first = self._offers.steps(pack)
+        if self.offers is not None:
+            first = self.offers.steps(pack)
             if step < first:
-                done = self._offers.put_step(message, pack, step, flags)
+                done = self.offers.put_step(message, pack, step, flags)
                 if done:
                     return done
                 step = first
@@ -75,7 +75,7 @@ class Discovery:
                 if self._put_row(message, pack, r, flags):
                     return r + rows + 1
         last = rows + table.rows()
-        if self._offers is not None and step <= last and self._offers.put_end(message, pack, flags):
+        if self.offers is not None and step <= last and self.offers.put_end(message, pack, flags):
             return last + 1
         return 0
 
@@ -87,10 +87,10 @@ class Discovery:
             return False
         name = table.name(r)
         component = reader(row)
-        offered = self._offers is not None and self._offers.offered(pack, r)
+        offered = self.offers is not None and self.offers.offered(pack, r)
         if offered:
-            component = self._offers.component(r)
-            group = self._offers.group(row, name)
+            component = self.offers.component(r)
+            group = self.offers.group(row, name)
         if not pack.has(r):
             # Removed only when what decides about it is known: the frame itself, and the firmware. CAN may be silent.
             gone = flags & CLEAR and pack.holds(row.frame_type) and pack.holds(3) and row.when
@@ -103,7 +103,7 @@ class Discovery:
         message.string(b"val_tpl", "{{ value_json." + name + "|default(none) }}")
         self._put_class(message, row, component)
         if offered:
-            self._offers.put(message, pack, r, self._base)
+            self.offers.put(message, pack, r, self._base)
         elif group != codes.PRIMARY:
             message.string(b"ent_cat", b"diagnostic")
         if group == codes.HIDDEN:

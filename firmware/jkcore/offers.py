@@ -11,7 +11,7 @@ from jkcore import leftovers
 from jkcore import pack as pk
 from jkcore.fields import codes, table
 from jkcore.outbox import ANNOUNCE, REACH, SWEEP
-from jkcore.writes import limits, rules
+from jkcore.writes import bounds, limits
 
 # As in words.py; # is the topic of the pack.
 EXTRAS = """\
@@ -147,7 +147,7 @@ class Offers:
     def _reach(self, pack, limit) -> list:
         """[lowest, highest] a number is announced with: narrow, but what the pack holds lies inside, because Home
         Assistant shows no state outside."""
-        span = rules.span(limit, pack, self._desk.chemistry(pack))
+        span = bounds.span(limit, pack, self._desk.chemistry(pack))
         now = pack.scaled(limit.row)
         if now is not None:
             span[0] = min(span[0], now)
@@ -176,16 +176,20 @@ class Offers:
             r = limit.row
             if self.offered(pack, r) and self.component(r) == "number" and pack.present(r):
                 now = pack.scaled(r)
-                low, high = rules.span(limit, pack, self._desk.chemistry(pack))
+                low, high = bounds.span(limit, pack, self._desk.chemistry(pack))
                 if now is not None and not low <= now <= high:
                     value = 31 * (value & 0xFFFFFF) + r + (now & 0xFFFFFF)
         return value
 
 
-def look(desk, pack) -> None:
-    """What this pack is set to is new: the limits Home Assistant knows may be too narrow for it."""
+def look(desk, pack, discovery) -> None:
+    """What this pack is set to is new: the limits Home Assistant knows may be too narrow for it.
+
+    discovery: what is announcing just now, or None; its offers are used, because a second set takes 7 kB.
+    """
     pack.pending &= ~REACH
-    pack.notes[pk.WIDENED] = Offers(None, desk).widened(pack)
+    offers = discovery.offers if discovery is not None else None
+    pack.notes[pk.WIDENED] = (offers or Offers(None, desk)).widened(pack)
 
 
 def component(row) -> str:

@@ -203,9 +203,10 @@ class Publisher(Outbox):
                 if pack.pending & REACH:
                     from jkcore import offers
 
-                    offers.look(self.bridge.desk, pack)
-                    forget("offers")
-                    forget("leftovers")
+                    offers.look(self.bridge.desk, pack, self._discovery)
+                    if self._discovery is None:  # else it uses them
+                        forget("offers")
+                        forget("leftovers")
                 signature = pack.signature() ^ pack.notes[pk.WIDENED]
                 if signature != pack.announced:
                     pack.announced = signature

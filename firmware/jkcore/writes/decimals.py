@@ -4,7 +4,6 @@ A float would turn 3.455 V into 3454 mV on a device. What people's automations s
 """
 
 from jkcore.shim import const
-from jkcore.writes import texts
 from jkcore.writes.refusal import CommandError
 
 _LONGEST = const(24)  # 3.4550000000000001 and the like come from the floats of others
@@ -22,6 +21,8 @@ def scaled(text: str, decimals: int, step: int, name: str) -> int:
     nearest = (2 * number + one) // (2 * one)
     off = number - nearest * one
     if 100 * (-off if off < 0 else off) > one:
+        from jkcore.writes import texts
+
         raise CommandError(texts.OFF_GRID, name, text, plain(step, decimals))
     return nearest * step
 
@@ -44,6 +45,8 @@ def _digits(text: str):
             count = 0
             break
     if not count or not places:
+        from jkcore.writes import texts  # long, and not needed by whoever only writes numbers for people
+
         raise CommandError(texts.NO_NUMBER, shown(text))
     return -whole if start else whole, places if places > 0 else 0
 

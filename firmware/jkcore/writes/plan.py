@@ -49,7 +49,7 @@ def make(command, reading, pack, level: int, chemistry) -> list:
     """The Steps of a command; CommandError with the reason.
 
     reading: a Pack with fresh frames of the pack; pack: the Pack itself, for live values; chemistry: one of
-    rules.CHEMISTRIES or anything else for not known.
+    bounds.CHEMISTRIES or anything else for not known.
     """
     if reading.holds(_SETTINGS) and reading.scaled(_ADDRESS) != pack.address:
         raise CommandError(texts.OTHER_ADDRESS, pack.address, reading.scaled(_ADDRESS) or 0)

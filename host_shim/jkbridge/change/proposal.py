@@ -9,7 +9,7 @@ from jkbridge.change.facts import Facts, raw, told, unit
 from jkbridge.change.order import Order, reason, word
 from jkcore.fields import codes, table
 from jkcore.pack import Pack
-from jkcore.writes import actions, limits, plan, rules, texts
+from jkcore.writes import actions, bounds, limits, plan, rules, texts
 from jkcore.writes.command import Command
 from jkcore.writes.lock import ALL
 from jkcore.writes.refusal import CommandError
@@ -144,7 +144,7 @@ def _is_large(r: int, text: str, pack: Pack, facts: Facts) -> bool:
     if now is None:
         return False
     # Where the chemistry is not known here, any of them tells how large a step is.
-    for chemistry in [facts.chemistry] if facts.chemistry else rules.CHEMISTRIES:
+    for chemistry in [facts.chemistry] if facts.chemistry else bounds.CHEMISTRIES:
         try:
             rules.check_cell_voltage(limits.of(r), raw(r, text) or 0, now, chemistry, False, "")
         except CommandError as e:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from jkbridge.change.errors import ChangeError
 from jkbridge.change.facts import Facts, differences, raw
 from jkcore.fields import codes, table
-from jkcore.writes import limits, rules
+from jkcore.writes import bounds, limits
 
 
 @dataclass
@@ -67,5 +67,5 @@ def _same_kind(wanted: Facts, now: Facts) -> None:
 
 
 def _ratings(facts: Facts) -> list[int | None]:
-    model = rules.model_of(facts.reading())
-    return [rules.rating_of(model, bound) for bound in (codes.CURRENT_LIMIT, codes.BALANCE_LIMIT)]
+    model = bounds.model_of(facts.reading())
+    return [bounds.rating_of(model, bound) for bound in (codes.CURRENT_LIMIT, codes.BALANCE_LIMIT)]
