@@ -18,6 +18,6 @@ def ticks():
 
 start.ticks = ticks
 
-import main
+import main  # noqa: E402
 
 sys.exit(main.main())

@@ -65,9 +65,9 @@ class Proxy:
                 client, _ = self._listener.accept()
                 self.connections += 1
                 self._cut = False
-                with client, contextlib.suppress(OSError):
-                    with socket.create_connection(("127.0.0.1", self._target)) as line:
-                        self._pass(client, line, deaf=self.swallow)
+                there = ("127.0.0.1", self._target)
+                with client, contextlib.suppress(OSError), socket.create_connection(there) as line:
+                    self._pass(client, line, deaf=self.swallow)
 
     def _pass(self, client: socket.socket, line: socket.socket, deaf: bool) -> None:
         """Until one end closes. A connection made while `swallow` was on stays deaf, as a half-open one does."""

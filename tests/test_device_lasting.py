@@ -16,6 +16,7 @@ from mosquitto import Broker, Subscriber
 from tcp_proxy import Proxy
 from test_device_can_end_to_end import CAN, CanDevice
 from test_device_end_to_end import Device, no_traceback
+from test_device_orders import PACKS
 
 from jkbridge.simulator.make import make_line
 from jkbridge.simulator.server import Server
@@ -91,7 +92,7 @@ def fleet(tmp_path_factory):
                     port = stack.enter_context(Proxy(port, chunk=37)).port
                 role = mode if mode in ("poll", "listen") else "auto"
                 where = [{"port": f"tcp://127.0.0.1:{port}", "packs": "1-2", "role": role}]
-            more = {"writes": "all", "pack": [{"address": 1, "name": "One", "chemistry": "lfp"}]} if mode == "writes" else {}
+            more = {"writes": "all", "pack": PACKS} if mode == "writes" else {}
             device.configure(0, fleet.proxies[mode].port, base=mode, bus=where, **more)
             device.start()
         fleet.all_live(0, 60)
