@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -128,12 +130,8 @@ def configure(name: str, port: str, file: str = "", interview: Interview | None 
 
 
 def _again(port: str) -> link.Board:
-    """Open the board; after a restart its USB port may be gone for some seconds."""
-    import time
-
-    for _ in range(10):
-        try:
-            return link.open_board(port)
-        except DeviceError:
-            time.sleep(1)
+    """Open the board once more; after a restart its USB port may be gone for some seconds."""
+    deadline = time.monotonic() + 10
+    while not os.path.exists(port) and time.monotonic() < deadline:
+        time.sleep(0.2)
     return link.open_board(port)

@@ -61,7 +61,7 @@ class Board:
     def run(self, code: str) -> list[str]:
         """What the device prints for some code, line by line. Raises DeviceError."""
         with _explained(self.port):
-            return self._transport.exec(code).decode(errors="replace").split("\r\n")[:-1]
+            return self._transport.exec(code).decode(errors="replace").splitlines()
 
     def about(self) -> About:
         platform, version, mpy, machine, space, umqtt = self.run("about()")
