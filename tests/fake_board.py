@@ -44,7 +44,7 @@ class FakeBoard:
         os.close(self._slave)
 
     def was_cut(self) -> bool:
-        return self.process.poll() == -9
+        return self.process.wait(5) == -9
 
     def boot(self) -> str:
         """What it says from power-up until its main.py has ended."""

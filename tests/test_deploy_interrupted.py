@@ -10,7 +10,7 @@ import pytest
 from fake_board import FakeBoard
 
 import device
-from device import config, deploy, link, release
+from device import config, deploy, release
 
 CONFIG = b'{"mqtt": {"host": "192.168.1.10"}}\n'
 
@@ -40,23 +40,91 @@ def install(monkeypatch):
     return run
 
 
-def test_first_installation_at_every_operation(tmp_path, install):
-    cut = 0
-    while True:
+def at_every_operation(folder, start, action):
+    """Do action(board) on copies of the flash `start`, cut at operation 1, 2, ... until it comes through. Yields the
+    number and the board after each cut, with the power off, and last (0, board), where nothing was cut.
+    """
+    cut, gone = 0, True
+    while gone:
         cut += 1
-        board = FakeBoard(tmp_path / str(cut), cut)
+        board = FakeBoard(folder / str(cut), cut)
+        shutil.copytree(start, board.folder, dirs_exist_ok=True)
         with board:
             try:
-                install(board, 1)
-                break
+                action(board)
+                gone = False
             except device.DeviceError as error:
                 assert "went away" in str(error)
                 assert board.was_cut()
-        said = board.boot()
-        assert said in ("no main.py\n", "release 1 whole\n"), f"cut at operation {cut}"
         board.cut = 0
+        yield cut if gone else 0, board
+    assert cut > 4
+
+
+def test_first_installation_at_every_operation(tmp_path, install):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for cut, board in at_every_operation(tmp_path, empty, lambda b: install(b, 1)):
+        assert board.boot() in ("no main.py\n", "release 1 whole\n"), f"cut at operation {cut}"
         with board:
             install(board, 1)
         assert board.boot() == "release 1 whole\n", f"again after a cut at operation {cut}"
-    assert cut > 25
-    assert board.boot() == "release 1 whole\n"
+
+
+@pytest.fixture
+def first(tmp_path, install):
+    """The flash of a board with release 1 and a configuration."""
+    board = FakeBoard(tmp_path / "first")
+    with board:
+        install(board, 1)
+    (board.folder / "config.json").write_bytes(CONFIG)
+    return board.folder
+
+
+def test_update_at_every_operation(tmp_path, install, first):
+    seen = set()
+    for cut, board in at_every_operation(tmp_path, first, lambda b: install(b, 2)):
+        said = board.boot()
+        assert said in ("release 1 whole\n", "release 2 whole\n"), f"cut at operation {cut}"
+        seen.add(said)
+        assert board.files()["config.json"] == CONFIG
+        with board:
+            install(board, 2)
+        assert board.boot() == "release 2 whole\n", f"again after a cut at operation {cut}"
+        assert board.files()["config.json"] == CONFIG
+    assert len(seen) == 2
+
+
+def test_third_release_replaces_the_first_at_every_operation(tmp_path, install, first):
+    board = FakeBoard(first)
+    with board:
+        install(board, 2)
+    for cut, board in at_every_operation(tmp_path, first, lambda b: install(b, 3)):
+        assert board.boot() in ("release 2 whole\n", "release 3 whole\n"), f"cut at operation {cut}"
+        with board:
+            install(board, 3)
+        assert board.boot() == "release 3 whole\n", f"again after a cut at operation {cut}"
+        # Nothing of release 1 is left in its slot, and release 2 is still whole beside it.
+        assert not [name for name in board.files() if "deep1" in name or name.endswith(".new")]
+        assert "jk/b/jkcore/deep2/__init__.py" in board.files()
+
+
+def test_new_launcher_at_every_operation(tmp_path, install, first, monkeypatch):
+    newer = tmp_path / "launcher.py"
+    newer.write_bytes(release.LAUNCHER.read_bytes() + b"# newer\n")
+    monkeypatch.setattr(release, "LAUNCHER", newer)
+    for cut, board in at_every_operation(tmp_path, first, lambda b: install(b, 1)):
+        assert board.boot() == "release 1 whole\n", f"cut at operation {cut}"
+        assert board.files()["main.py"] in (newer.read_bytes(), newer.read_bytes()[:-8])
+
+
+def test_configuration_at_every_operation(tmp_path, first):
+    other = tmp_path / "other.json"
+    other.write_text('{"bus": {"port": "tcp://127.0.0.1:8899"}, "mqtt": {"host": "192.168.1.11"}}')
+    found = set()
+    for cut, board in at_every_operation(tmp_path, first, lambda b: config.configure("desktop", b.port, str(other))):
+        written = board.files()["config.json"]
+        assert written == CONFIG or b"192.168.1.11" in written, f"cut at operation {cut}"
+        found.add(written)
+        assert board.boot() == "release 1 whole\n"
+    assert len(found) == 2
