@@ -21,18 +21,20 @@ FLASH = Path(__file__).with_name("fake_board_flash.py")
 
 
 class FakeBoard:
-    """Port `port` while it is on; `cut`: number of the file operation at which the power goes, 0 for never."""
+    """Port `port` while it is on; `cut`: number of the file operation at which the power goes, 0 for never; `blocks`:
+    size of the flash in blocks of 4 kB, as an ESP32 with 4 MB has (a Pico W: 212).
+    """
 
-    def __init__(self, folder: Path, cut: int = 0) -> None:
+    def __init__(self, folder: Path, cut: int = 0, blocks: int = 512) -> None:
         folder.mkdir(exist_ok=True)
-        self.folder, self.cut = folder, cut
+        self.folder, self.cut, self.blocks = folder, cut, blocks
         self.port = ""
 
     def __enter__(self) -> FakeBoard:
         master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
-        command = [mp.require_unix(), "-i", str(FLASH), str(self.folder), str(self.cut)]
+        command = [mp.require_unix(), "-i", str(FLASH), str(self.folder), str(self.cut), str(self.blocks)]
         self.process = subprocess.Popen(command, stdin=master, stdout=master, stderr=master, cwd=self.folder)
         # Only the board holds this end: when it dies, the other end hangs up.
         os.close(master)
@@ -46,14 +48,17 @@ class FakeBoard:
     def was_cut(self) -> bool:
         return self.process.wait(5) == -9
 
+    def start(self) -> subprocess.Popen[str]:
+        """Power up: /main.py runs."""
+        command = [mp.require_unix(), str(FLASH), str(self.folder), "0", str(self.blocks), "boot"]
+        return subprocess.Popen(
+            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+
     def boot(self) -> str:
         """What it says from power-up until its main.py has ended."""
-        done = subprocess.run(
-            [mp.require_unix(), str(FLASH), str(self.folder), "0", "boot"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
-            cwd=self.folder,
-        )  # fmt: skip
-        return done.stdout
+        return self.start().communicate(timeout=30)[0]
 
     def files(self) -> dict[str, bytes]:
         return {p.relative_to(self.folder).as_posix(): p.read_bytes() for p in self.folder.rglob("*") if p.is_file()}

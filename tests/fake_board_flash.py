@@ -1,4 +1,4 @@
-"""Runs in MicroPython's unix port: `fake_board_flash.py FOLDER CUT [boot]` makes FOLDER the flash that is mounted at /.
+"""Runs in MicroPython's unix port: `fake_board_flash.py FOLDER CUT BLOCKS [boot]` makes FOLDER the flash that is mounted at /.
 
 At the operation number CUT that changes something the process is killed, as a board without power; a write has
 written half of its bytes by then. CUT 0: never. boot: run /main.py, as a board does.
@@ -10,6 +10,7 @@ import sys
 import vfs
 
 left = int(sys.argv[2])
+blocks = int(sys.argv[3])  # of 4 kB
 real = vfs.VfsPosix(sys.argv[1])
 kill = os.system
 
@@ -81,9 +82,8 @@ class Flash:
         pass
 
     def statvfs(self, path):
-        # 212 blocks of 4 kB, as a Pico W
-        used = sum([-(-row[3] // 4096) for row in walk("/")])
-        return (4096, 4096, 212, 212 - used, 212 - used, 0, 0, 0, 0, 255)
+        free = blocks - sum([-(-row[3] // 4096) for row in walk("/")])
+        return (4096, 4096, blocks, free, free, 0, 0, 0, 0, 255)
 
     def rename(self, old, new):
         if count():
@@ -119,7 +119,7 @@ def walk(folder):
 os.umount("/")
 os.mount(Flash(), "/")
 sys.path[:] = ["", ".frozen", "/lib"]
-del sys.argv[1:3]
+del sys.argv[1:4]
 if sys.argv[1:] == ["boot"]:
     try:
         with open("/main.py") as file:

@@ -15,8 +15,10 @@ def repl(port: str) -> int:
 
     port = ports.choose(port)
     ports.check(port)
-    say(f"MicroPython's prompt on the device at {port}. Ctrl-C stops its program and shows >>>, Ctrl-D starts it again, "
-        "Ctrl-] ends. Where the board has a watchdog, it restarts the device some time after the program was stopped.")  # fmt: skip
+    say(
+        f"MicroPython's prompt on the device at {port}. Ctrl-C stops its program and shows >>>, Ctrl-D starts it again, "
+        "Ctrl-] ends. Where the board has a watchdog, it restarts the device some time after the program was stopped."
+    )
     return subprocess.run([sys.executable, "-m", "mpremote", "connect", port, "resume", "repl"]).returncode
 
 
@@ -40,7 +42,8 @@ def main(arguments: list[str]) -> int:
         print(f"make {'device-log' if given.command == 'log' else given.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted. A device that was at work goes on with what it had; reset it if it is silent.", file=sys.stderr)
+        text = "Interrupted. What was installed before is still there; press the device's reset button to start it."
+        print("\n" + text, file=sys.stderr)
         return 130
 
 

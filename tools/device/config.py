@@ -30,7 +30,8 @@ def check(raw: Raw, board: SimpleNamespace) -> None:
             if bus["kind"] == "can":
                 rows.can_row(board, bus["port"])
                 if not bus["bitrate"]:
-                    raise DeviceError("bus.bitrate is missing: 250000 with CAN protocol 000 of the app, 500000 with 006.")
+                    text = "bus.bitrate is missing: 250000 with CAN protocol 000 of the app, 500000 with 006."
+                    raise DeviceError(text)
             elif not bus["port"].startswith("tcp://"):
                 if not board.SERIAL:
                     raise DeviceError('bus.port is missing: this board has lines on TCP only: "tcp://192.168.1.20:8899".')
@@ -92,7 +93,8 @@ def asked(given: Raw, board: SimpleNamespace, interview: Interview) -> Raw:
             say(f"\nThis cannot be used yet: {error}\nOnce more, your answers are the defaults now.")
             continue
         except EOFError:
-            raise DeviceError("Nobody answers the questions: run this in a terminal, or use ARGS='--file config.json'.") from None
+            text = "Nobody answers the questions: run this in a terminal, or use ARGS='--file config.json'."
+            raise DeviceError(text) from None
         say("\n" + public(raw))
         if interview.agrees("Write this to the device?"):
             return raw

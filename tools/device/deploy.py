@@ -109,12 +109,10 @@ def carry_out(board: Board, plan: Plan, wanted: dict[str, bytes]) -> None:
     for path in plan.remove:
         if path != release.LIST:
             board.remove(f"{folder}/{path}")
-    done = 0
     todo = [path for path in (*plan.copy, *plan.send) if path != release.LIST]
-    for path in todo:
+    for done, path in enumerate(todo, 1):
         if path in plan.send or not board.copy(f"{HOME}/{plan.other}/{path}", f"{folder}/{path}", digest(wanted[path])):
             board.write(f"{folder}/{path}", wanted[path])
-        done += 1
         if done % 20 == 0 or done == len(todo):
             say(f"  {done} of {len(todo)} files")
     board.replace(f"{folder}/{release.LIST}", wanted[release.LIST])

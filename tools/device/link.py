@@ -24,6 +24,7 @@ from device import DeviceError, ports
 AGENT = Path(__file__).with_name("agent.py")
 OLDEST = (1, 24)
 MPY = 6
+PATIENCE = 6  # seconds for a prompt, three times
 _PART = 1536  # bytes of a file in one command; a device needs three times as much heap for it
 
 
@@ -125,7 +126,7 @@ def open_board(port: str) -> Board:
     """Stop what runs on the device and get its raw REPL. Raises DeviceError."""
     ports.check(port)
     with _explained(port):
-        transport = SerialTransport(port, timeout=10)
+        transport = SerialTransport(port, timeout=PATIENCE)
         try:
             _enter(transport)
             board = Board(port, transport)
@@ -142,7 +143,7 @@ def _enter(transport: SerialTransport) -> None:
     for attempt in range(3):
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not understand
-                transport.enter_raw_repl(soft_reset=False, timeout_overall=6)
+                transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
                 if b"linux" not in transport.exec("import sys\nprint(sys.platform)"):
                     # What the program had in memory must go. The unix port would end.
                     transport.enter_raw_repl(soft_reset=True)
@@ -163,7 +164,9 @@ def _explained(port: str) -> Iterator[None]:
             last = "its flash is full"
         if "MemoryError" in last:
             last = "its memory is full (MemoryError)"
-        raise DeviceError(f"The device on {port} could not do its part: {last}. What was installed before still runs.") from None
+        raise DeviceError(
+            f"The device on {port} could not do its part: {last}. What was installed before still runs."
+        ) from None
     except TransportError as error:
         raise DeviceError(
             f"No MicroPython answers on {port} ({error}). Is it on the board? If not: make flash BOARD=... PORT={port} "
@@ -186,8 +189,8 @@ def check_runs(about: About, chip: str, platform: str) -> None:
     version = tuple(int(n) for n in about.version.split(".")[:2])
     if version < OLDEST or about.mpy != MPY:
         raise DeviceError(
-            f"MicroPython {about.version} on the device (.mpy version {about.mpy}) is not one that jkbridge runs on: it needs "
-            f"1.24 or newer with .mpy version {MPY}. Put a newer one on it: make flash ..."
+            f"MicroPython {about.version} on the device (.mpy version {about.mpy}) is not one that jkbridge runs on: it "
+            f"needs 1.24 or newer with .mpy version {MPY}. Put a newer one on it: make flash ..."
         )
 
 

