@@ -12,12 +12,12 @@ import sys
 import tty
 from types import SimpleNamespace
 
+import device
 import mp
 import pytest
+from device import deploy, link, ports, release
 from fake_board import FakeBoard
 
-import device
-from device import deploy, link, ports, release
 from jkbridge.simulator.make import make_line
 from jkbridge.simulator.server import Server
 

@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import shutil
 
-import pytest
-from fake_board import FakeBoard
-
 import device
+import pytest
 from device import config, deploy, release
+from fake_board import FakeBoard
 
 CONFIG = b'{"mqtt": {"host": "192.168.1.10"}}\n'
 

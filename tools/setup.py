@@ -155,7 +155,8 @@ def install(state, extra):
     changed.
     """
     key = digest(os.path.join(ROOT, "pyproject.toml")) + packages_present()
-    if state.get(extra) == key or (extra == "run" and key in (state.get("demo"), state.get("device"), state.get("test"))):
+    larger = [state.get(name) for name in ("demo", "device", "test")]
+    if state.get(extra) == key or (extra == "run" and key in larger):
         return
     say(
         {

@@ -83,7 +83,7 @@ def create(path):
                 os.mkdir(path[:i])
             except OSError:
                 pass  # it is there, or open() says what is wrong
-    _file = open(path, "wb")  # noqa: SIM115
+    _file = open(path, "wb")
 
 
 def put(text):

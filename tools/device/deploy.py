@@ -133,6 +133,19 @@ def switch(board: Board, slots: Slots, slot: str) -> None:
     board.replace(MAIN, launcher)
 
 
+def clear(board: Board) -> None:
+    """Remove what an installation with mip (package.json) left beside the slots."""
+    if not board.sha("/jkcore/__init__.py"):
+        return
+    import mip_package
+
+    say("  removing the sources of an installation with mip")
+    files = [f"/{path}" for path in mip_package.paths() if path != MAIN[1:]]
+    folders = {path[: i + 1] for path in files for i, c in enumerate(path) if c == "/" and i}
+    for path in [*files, *sorted(folders, reverse=True)]:
+        board.remove(path)
+
+
 def deploy(name: str, port: str, one_slot: bool = False) -> None:
     """The whole of `make deploy`. Raises DeviceError."""
     board_file = boards.load(name)
@@ -157,6 +170,7 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
                 f"{plan.same} there already, {len(plan.remove)} to remove")  # fmt: skip
             carry_out(board, plan, wanted)
         switch(board, slots, plan.slot)
+        clear(board)
         has_config = board.sha("/config.json") != ""
         board.restart()
     finally:

@@ -189,8 +189,8 @@ def check_runs(about: About, chip: str, platform: str) -> None:
     version = tuple(int(n) for n in about.version.split(".")[:2])
     if version < OLDEST or about.mpy != MPY:
         raise DeviceError(
-            f"MicroPython {about.version} on the device (.mpy version {about.mpy}) is not one that jkbridge runs on: it "
-            f"needs 1.24 or newer with .mpy version {MPY}. Put a newer one on it: make flash ..."
+            f"MicroPython {about.version} on the device (.mpy version {about.mpy}) is not one that jkbridge runs on: "
+            f"it needs 1.24 or newer with .mpy version {MPY}. Put a newer one on it: make flash ..."
         )
 
 
