@@ -46,6 +46,7 @@ class FakeBoard:
         os.close(self._slave)
 
     def was_cut(self) -> bool:
+        """After something went wrong or came to its end (then the board has been restarted): was it the power?"""
         return self.process.wait(5) == -9
 
     def start(self) -> subprocess.Popen[str]:

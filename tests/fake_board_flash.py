@@ -1,4 +1,4 @@
-"""Runs in MicroPython's unix port: `fake_board_flash.py FOLDER CUT BLOCKS [boot]` makes FOLDER the flash that is mounted at /.
+"""Runs in MicroPython's unix port: `fake_board_flash.py FOLDER CUT BLOCKS [boot]` makes FOLDER the flash at /.
 
 At the operation number CUT that changes something the process is killed, as a board without power; a write has
 written half of its bytes by then. CUT 0: never. boot: run /main.py, as a board does.

@@ -22,7 +22,7 @@ def tiny(number):
         "jkcore/__init__.py": b"",
         "jkcore/same.py": b"WORD = 'whole'\n",
         "jkcore/new.py": b"NUMBER = %d\n" % number,
-        "jkcore/deep%d/__init__.py" % number: b"# only in this one\n",
+        f"jkcore/deep{number}/__init__.py": b"# only in this one\n",
     }
     files[release.LIST] = release.listing(files, "desktop")
     return files
@@ -48,13 +48,15 @@ def at_every_operation(folder, start, action):
         cut += 1
         board = FakeBoard(folder / str(cut), cut)
         shutil.copytree(start, board.folder, dirs_exist_ok=True)
+        said = ""
         with board:
             try:
                 action(board)
-                gone = False
             except device.DeviceError as error:
-                assert "went away" in str(error)
-                assert board.was_cut()
+                said = str(error)
+            gone = said != ""
+            assert gone == board.was_cut(), said
+        assert not gone or "went away" in said
         board.cut = 0
         yield cut if gone else 0, board
     assert cut > 4

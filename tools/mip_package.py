@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 
 import compact
-
 from device import ROOT, release
+
 from jkcore.version import VERSION
 
 PACKAGE = ROOT / "package.json"

@@ -17,7 +17,7 @@ def repl(port: str) -> int:
     ports.check(port)
     say(
         f"MicroPython's prompt on the device at {port}. Ctrl-C stops its program and shows >>>, Ctrl-D starts it "
-        "again, Ctrl-] ends. Where the board has a watchdog, it restarts the device some time after the program was stopped."
+        "again, Ctrl-] ends. Where the board has a watchdog, it restarts the device some time after that."
     )
     return subprocess.run([sys.executable, "-m", "mpremote", "connect", port, "resume", "repl"]).returncode
 
