@@ -103,8 +103,8 @@ def test_update_sends_what_changed_and_keeps_the_configuration(board):
     assert "nothing copied" in installed(board)
 
 
-def test_a_main_py_of_somebody_else_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(release, "build", lambda name, with_umqtt: tiny())
+def test_a_main_py_of_somebody_else_is_kept(tmp_path, small):
+    small()
     board = FakeBoard(tmp_path / "flash")
     (board.folder / "main.py").write_text("print('blink')\n")
     with board:
@@ -114,9 +114,7 @@ def test_a_main_py_of_somebody_else_is_kept(tmp_path, monkeypatch):
 
 
 def tiny(**more):
-    files = {"main.py": b"def main():\n    print('tiny')\n", "board.py": b"NAME = 'desktop'\n", **more}
-    files[release.LIST] = release.listing(files, "desktop")
-    return files
+    return {"main.py": b"def main():\n    print('tiny')\n", "board.py": b"NAME = 'desktop'\n", **more}
 
 
 def test_the_installed_program_publishes(board, broker, subscriber):
@@ -135,6 +133,17 @@ def test_the_installed_program_publishes(board, broker, subscriber):
             process.wait()
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """small(): `make deploy` installs tiny(); small(files) these."""
+
+    def use(files=None):
+        monkeypatch.setattr(release, "build", lambda name: tiny() if files is None else files)
+        monkeypatch.setattr(release, "umqtt_files", dict)
+
+    return use
+
+
 # The launcher
 
 
@@ -145,8 +154,7 @@ def two(tmp_path):
     for slot in "ab":
         files = tiny(**{"jkcore/__init__.py": b"", "jkcore/word.py": b"WORD = 'slot %s'\n" % slot.encode()})
         files["main.py"] = b"from jkcore.word import WORD\n\n\ndef main():\n    print(WORD)\n"
-        files[release.LIST] = release.listing({k: v for k, v in files.items() if k != release.LIST}, "desktop")
-        for name, data in files.items():
+        for name, data in release.complete(files, "desktop").items():
             path = board.folder / "jk" / slot / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -194,10 +202,10 @@ def test_no_release_at_all_is_said(two):
     assert two.boot().endswith("install it again with `make deploy`. config.json is kept.\n")
 
 
-def test_deploy_takes_the_slot_that_starts_for_the_running_one(two, monkeypatch):
+def test_deploy_takes_the_slot_that_starts_for_the_running_one(two, small):
     """Slot b is named but broken, so a starts: the new release must not be written over it."""
     (two.folder / "jk/b/jkcore/word.py").unlink()
-    monkeypatch.setattr(release, "build", lambda name, with_umqtt: tiny())
+    small()
     with two:
         deploy.deploy("desktop", two.port)
     assert two.boot() == "tiny\n"
@@ -208,9 +216,9 @@ def test_deploy_takes_the_slot_that_starts_for_the_running_one(two, monkeypatch)
 # What can be wrong
 
 
-def test_a_full_flash_is_said_before_anything_is_written(two, monkeypatch):
+def test_a_full_flash_is_said_before_anything_is_written(two, small):
     files = tiny(**{"big.py": b"#" * 600_000})
-    monkeypatch.setattr(release, "build", lambda name, with_umqtt: files)
+    small(files)
     (two.folder / "mine.bin").write_bytes(b"\0" * 300_000)
     two.blocks = 212
     before = two.files()
@@ -219,8 +227,8 @@ def test_a_full_flash_is_said_before_anything_is_written(two, monkeypatch):
     assert two.files() == before
 
 
-def test_one_slot_replaces_the_only_release(two, monkeypatch):
-    monkeypatch.setattr(release, "build", lambda name, with_umqtt: tiny())
+def test_one_slot_replaces_the_only_release(two, small):
+    small()
     with two:
         deploy.deploy("desktop", two.port, one_slot=True)
     assert two.boot() == "tiny\n"

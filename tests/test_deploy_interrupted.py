@@ -16,7 +16,7 @@ CONFIG = b'{"mqtt": {"host": "192.168.1.10"}}\n'
 
 def tiny(number):
     """A release whose program says its number; jkcore/same.py is the same in all, jkcore/oldN.py in one only."""
-    files = {
+    return {
         "main.py": b"from jkcore import same, new\n\n\ndef main():\n    print('release', new.NUMBER, same.WORD)\n",
         "board.py": b"NAME = 'desktop'\n",
         "jkcore/__init__.py": b"",
@@ -24,8 +24,6 @@ def tiny(number):
         "jkcore/new.py": b"NUMBER = %d\n" % number,
         f"jkcore/deep{number}/__init__.py": b"# only in this one\n",
     }
-    files[release.LIST] = release.listing(files, "desktop")
-    return files
 
 
 @pytest.fixture
@@ -33,7 +31,8 @@ def install(monkeypatch):
     """install(board, number): `make deploy` of a tiny release."""
 
     def run(board, number):
-        monkeypatch.setattr(release, "build", lambda name, with_umqtt: tiny(number))
+        monkeypatch.setattr(release, "umqtt_files", dict)
+        monkeypatch.setattr(release, "build", lambda name: tiny(number))
         deploy.deploy("desktop", board.port)
 
     return run

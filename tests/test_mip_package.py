@@ -38,7 +38,7 @@ def test_what_mip_installs_starts_and_deploy_replaces_it(board, monkeypatch):
     assert "config.json is missing" in board.boot()
     (board.folder / "config.json").write_text("{}")
     files = {"main.py": b"def main():\n    print('deployed')\n", "board.py": b"NAME = 'desktop'\n"}
-    monkeypatch.setattr(release, "build", lambda name, with_umqtt: files | {release.LIST: release.listing(files, name)})
+    monkeypatch.setattr(release, "build", lambda name: files)
     with board:
         deploy.deploy("desktop", board.port)
     assert board.boot() == "deployed\n"

@@ -33,13 +33,13 @@ def path_of(name: str) -> Path:
 
 
 def load(name: str) -> SimpleNamespace:
-    """The constants of a board file, and its doc string as `about`."""
+    """The constants of a board file, its doc string as `about`, and PLATFORM, "" for a board that names no CHIP."""
     tree = ast.parse(path_of(name).read_text())
     found = {"CHIP": "", "FIRMWARE": ""}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found[node.targets[0].id] = ast.literal_eval(node.value)
-    return SimpleNamespace(**found, about=ast.get_docstring(tree) or "")
+    return SimpleNamespace(**found, about=ast.get_docstring(tree) or "", PLATFORM=PLATFORMS.get(found["CHIP"], ""))
 
 
 def wiring(board: SimpleNamespace) -> str:

@@ -151,12 +151,18 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
     board_file = boards.load(name)
     port = ports.choose(port)
     say(f"Installing jkbridge {release.VERSION} for board {name} on the device at {port}; its program stops meanwhile.")
+    # Before the program is stopped: the watchdog of a Pico waits 8 s at most.
+    files = release.build(name)
+    if board_file.PLATFORM == "rp2":
+        files |= release.umqtt_files()
     board = link.open_board(port)
     try:
         about = board.about()
-        link.check_runs(about, board_file.CHIP, boards.PLATFORMS.get(board_file.CHIP, ""))
+        link.check_runs(about, board_file.CHIP, board_file.PLATFORM)
         say(f"  MicroPython {about.version}, {about.machine}, {about.free // 1024} kB of flash free")
-        wanted = release.build(name, with_umqtt=not about.has_umqtt)
+        if not about.has_umqtt and board_file.PLATFORM != "rp2":
+            files |= release.umqtt_files()
+        wanted = release.complete(files, name)
         slots = look(board)
         plan = make_plan(wanted, slots, one_slot)
         if plan.is_done:

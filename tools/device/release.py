@@ -78,8 +78,8 @@ def _imported(tree: ast.Module) -> Iterator[str]:
             yield node.value  # __import__("jkcore.…")
 
 
-def build(board: str, with_umqtt: bool) -> dict[str, bytes]:
-    """Path in the slot -> bytes, with the list of files as `release`. Raises DeviceError."""
+def build(board: str) -> dict[str, bytes]:
+    """Path in the slot -> bytes, without umqtt.simple. Takes seconds. Raises DeviceError."""
     program = compiler()
     try:
         firmware = compact.Firmware()
@@ -91,10 +91,17 @@ def build(board: str, with_umqtt: bool) -> dict[str, bytes]:
         for path, source in sources.items()
     }
     files["board.mpy"] = compile_source(program, boards.path_of(board).read_text(), "board")
-    if with_umqtt:
-        files["umqtt/simple.mpy"] = compile_source(program, umqtt().read_text(), "umqtt.simple")
-    files[LIST] = listing(files, board)
     return files
+
+
+def umqtt_files() -> dict[str, bytes]:
+    """What a device needs whose firmware has no umqtt.simple. Raises DeviceError."""
+    return {"umqtt/simple.mpy": compile_source(compiler(), umqtt().read_text(), "umqtt.simple")}
+
+
+def complete(files: dict[str, bytes], board: str) -> dict[str, bytes]:
+    """The files with their list as `release`."""
+    return {**files, LIST: listing(files, board)}
 
 
 def umqtt() -> Path:
