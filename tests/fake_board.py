@@ -1,5 +1,6 @@
 """A board on a serial port: MicroPython's unix port at its raw REPL on a pty, with a folder of its own as its flash.
 
+With a name ending in .img it is the blocks of a LittleFS, as a real board has, in one file.
 The power can be cut before any file operation that changes the flash (in a write: in the middle of it).
 
 >>> with FakeBoard(folder) as board:
@@ -26,16 +27,20 @@ class FakeBoard:
     """
 
     def __init__(self, folder: Path, cut: int = 0, blocks: int = 512) -> None:
-        folder.mkdir(exist_ok=True)
+        if folder.suffix != ".img":
+            folder.mkdir(exist_ok=True)
+        elif not folder.exists():
+            folder.write_bytes(b"\xff" * (blocks * 4096))
         self.folder, self.cut, self.blocks = folder, cut, blocks
         self.port = ""
+        self._place = folder if folder.is_dir() else folder.parent
 
     def __enter__(self) -> FakeBoard:
         master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
         command = [mp.require_unix(), "-i", str(FLASH), str(self.folder), str(self.cut), str(self.blocks)]
-        self.process = subprocess.Popen(command, stdin=master, stdout=master, stderr=master, cwd=self.folder)
+        self.process = subprocess.Popen(command, stdin=master, stdout=master, stderr=master, cwd=self._place)
         # Only the board holds this end: when it dies, the other end hangs up.
         os.close(master)
         return self
@@ -53,7 +58,7 @@ class FakeBoard:
         """Power up: /main.py runs."""
         command = [mp.require_unix(), str(FLASH), str(self.folder), "0", str(self.blocks), "boot"]
         return subprocess.Popen(
-            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command, cwd=self._place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True,
         )  # fmt: skip
 

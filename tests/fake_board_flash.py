@@ -1,4 +1,6 @@
 """Runs in MicroPython's unix port: `fake_board_flash.py FOLDER CUT BLOCKS [boot]` makes FOLDER the flash at /.
+A file whose name ends with .img is the blocks of a LittleFS instead, the file system that boards have; what is counted
+then are writes and erasures of blocks.
 
 At the operation number CUT that changes something the process is killed, as a board without power; a write has
 written half of its bytes by then. CUT 0: never. boot: run /main.py, as a board does.
@@ -11,7 +13,8 @@ import vfs
 
 left = int(sys.argv[2])
 blocks = int(sys.argv[3])  # of 4 kB
-real = vfs.VfsPosix(sys.argv[1])
+place = sys.argv[1]
+real = vfs.VfsPosix(place)
 kill = os.system
 
 
@@ -116,8 +119,57 @@ def walk(folder):
             yield (row[0], 0, 0, real.stat(folder + "/" + row[0])[6])
 
 
+class Blocks:
+    """The block device under LittleFS: 4 kB blocks in a file."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def readblocks(self, n, buffer, offset=0):
+        self._file.seek(n * 4096 + offset)
+        self._file.readinto(buffer)
+
+    def writeblocks(self, n, buffer, offset=0):
+        self._file.seek(n * 4096 + offset)
+        if count():
+            self._file.write(bytes(buffer)[: len(buffer) // 2])
+            self._file.flush()
+            die()
+        self._file.write(buffer)
+        self._file.flush()
+
+    def ioctl(self, operation, n):
+        if operation == 4:
+            return blocks
+        if operation == 5:
+            return 4096
+        if operation == 6:
+            if count():
+                die()
+            self._file.seek(n * 4096)
+            self._file.write(b"\xff" * 4096)
+            self._file.flush()
+        return 0
+
+
+def littlefs(path):
+    """The file system in an image; made anew when there is none, as a board does when it starts for the first time."""
+    global left
+    device = Blocks(open(path, "r+b"))
+    # As MicroPython opens it on an ESP32
+    options = {"readsize": 32, "progsize": 32, "lookahead": 32}
+    try:
+        return vfs.VfsLfs2(device, **options)
+    except OSError:
+        cut, left = left, 0
+        vfs.VfsLfs2.mkfs(device, **options)
+        left = cut
+        return vfs.VfsLfs2(device, **options)
+
+
+flash = littlefs(place) if place[-4:] == ".img" else Flash()
 os.umount("/")
-os.mount(Flash(), "/")
+os.mount(flash, "/")
 sys.path[:] = ["", ".frozen", "/lib"]
 del sys.argv[1:4]
 if sys.argv[1:] == ["boot"]:

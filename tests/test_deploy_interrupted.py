@@ -8,7 +8,7 @@ import shutil
 
 import device
 import pytest
-from device import config, deploy, release
+from device import config, deploy, link, release
 from fake_board import FakeBoard
 
 CONFIG = b'{"mqtt": {"host": "192.168.1.10"}}\n'
@@ -107,6 +107,38 @@ def test_third_release_replaces_the_first_at_every_operation(tmp_path, install, 
         # Nothing of release 1 is left in its slot, and release 2 is still whole beside it.
         assert not [name for name in board.files() if "deep1" in name or name.endswith(".new")]
         assert "jk/b/jkcore/deep2/__init__.py" in board.files()
+
+
+def test_update_on_littlefs_at_every_write_of_a_block(tmp_path, install, monkeypatch):
+    """The file system of the boards itself under it: a rename must be all or nothing there."""
+    board = FakeBoard(tmp_path / "first.img", blocks=212)
+    with board:
+        install(board, 1)
+    with board:
+        opened = link.open_board(board.port)
+        opened.write("/config.json", CONFIG)
+        opened.restart()
+    flash = board.folder.read_bytes()
+    cut, seen, gone = 0, [], True
+    while gone:
+        cut += 1
+        board = FakeBoard(tmp_path / "cut.img", cut, blocks=212)
+        board.folder.write_bytes(flash)
+        with board:
+            try:
+                install(board, 2)
+                gone = False
+            except device.DeviceError:
+                assert board.was_cut()
+        board.cut = 0
+        seen.append(board.boot())
+        assert seen[-1] in ("release 1 whole\n", "release 2 whole\n"), f"cut at block write {cut}"
+        with board:
+            opened = link.open_board(board.port)
+            assert opened.read("/config.json") == CONFIG
+            opened.close()
+    assert len(set(seen)) == 2
+    assert cut > 25
 
 
 def test_new_launcher_at_every_operation(tmp_path, install, first, monkeypatch):
