@@ -27,9 +27,27 @@ def _is_whole(folder):
     return files > 0
 
 
+def _complete(folder):
+    """Finish an update in place (for a flash too small for two releases): `commit` lists files to rename from NAME.new.
+    What has no .new was renamed before the power went.
+    """
+    try:
+        with open(folder + "/commit") as paths:
+            for line in paths:
+                path = folder + "/" + line.strip()
+                try:
+                    os.rename(path + ".new", path)
+                except OSError:
+                    pass
+    except OSError:
+        return
+    os.remove(folder + "/commit")
+
+
 def _load(slot):
     """main() of the release in a slot, or None: then the console says why, and nothing of it is left in memory."""
     folder = "/jk/" + slot
+    _complete(folder)
     if not _is_whole(folder):
         print("jkbridge: there is no whole release in " + folder + ".")
         return None
@@ -65,7 +83,7 @@ def _choose():
 if __name__ == "__main__":
     start = _choose()
     # The program needs the memory.
-    del _is_whole, _load, _choose
+    del _is_whole, _complete, _load, _choose
     if start:
         start()
     else:

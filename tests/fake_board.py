@@ -56,7 +56,7 @@ class FakeBoard:
 
     def start(self) -> subprocess.Popen[str]:
         """Power up: /main.py runs."""
-        command = [mp.require_unix(), str(FLASH), str(self.folder), "0", str(self.blocks), "boot"]
+        command = [mp.require_unix(), str(FLASH), str(self.folder), str(self.cut), str(self.blocks), "boot"]
         return subprocess.Popen(
             command, cwd=self._place, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True,

@@ -38,14 +38,14 @@ def install(monkeypatch):
     return run
 
 
-def at_every_operation(folder, start, action):
+def at_every_operation(folder, start, action, blocks=512):
     """Do action(board) on copies of the flash `start`, cut at operation 1, 2, ... until it comes through. Yields the
     number and the board after each cut, with the power off, and last (0, board), where nothing was cut.
     """
     cut, gone = 0, True
     while gone:
         cut += 1
-        board = FakeBoard(folder / str(cut), cut)
+        board = FakeBoard(folder / str(cut), cut, blocks)
         shutil.copytree(start, board.folder, dirs_exist_ok=True)
         said = ""
         with board:
@@ -139,6 +139,35 @@ def test_update_on_littlefs_at_every_write_of_a_block(tmp_path, install, monkeyp
             opened.close()
     assert len(set(seen)) == 2
     assert cut > 25
+
+
+def test_update_in_place_at_every_operation(tmp_path, install, first):
+    """A flash that has no room for two releases."""
+    for cut, board in at_every_operation(tmp_path, first, lambda b: install(b, 2), blocks=34):
+        assert not (board.folder / "jk/b").exists()
+        said = board.boot()
+        assert said in ("release 1 whole\n", "release 2 whole\n"), f"cut at operation {cut}"
+        assert board.files()["config.json"] == CONFIG
+        with board:
+            install(board, 2)
+        assert board.boot() == "release 2 whole\n", f"again after a cut at operation {cut}"
+        assert not [name for name in board.files() if name.endswith((".new", "/commit"))]
+
+
+def test_the_launcher_completes_an_update_in_place_cut_at_every_operation(tmp_path, install, first):
+    board = FakeBoard(first, blocks=34)
+    with board:
+        install(board, 2)
+    assert "jk/a/commit" in board.files()
+    for cut in range(1, 20):
+        half = FakeBoard(tmp_path / str(cut), cut)
+        shutil.copytree(first, half.folder, dirs_exist_ok=True)
+        said = half.boot()
+        half.cut = 0
+        assert half.boot() == "release 2 whole\n", f"cut at operation {cut}"
+        if said:
+            break
+    assert 3 < cut < 19
 
 
 def test_new_launcher_at_every_operation(tmp_path, install, first, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from device import DeviceError, boards, link, ports, release, say
+from device import DeviceError, boards, inplace, link, ports, release, say
 from device.link import Board, Entry, digest
 
 HOME = "/jk"
@@ -39,6 +39,8 @@ class Plan:
 
 def look(board: Board) -> Slots:
     """Read what is in flash and find out, as the launcher does, which slot starts."""
+    for slot in "ab":
+        inplace.complete(board, f"{HOME}/{slot}")
     files = {slot: board.scan(f"{HOME}/{slot}") for slot in "ab"}
     named = (board.read(f"{HOME}/slot") or b"").decode(errors="replace")[:1]
     order = "ba" if named == "b" else "ab"
@@ -74,28 +76,30 @@ def make_plan(wanted: dict[str, bytes], slots: Slots, one_slot: bool = False) ->
     return plan
 
 
-def check_room(
-    plan: Plan, wanted: dict[str, bytes], there: dict[str, Entry], about: link.About, one_slot: bool
-) -> None:
-    """Flash is given in blocks, and a folder takes two; `there`: what the slot holds now. Raises DeviceError when the
-    plan does not fit."""
+def room(
+    changed: list[str], freed: list[str], wanted: dict[str, bytes], there: dict[str, Entry], about: link.About
+) -> int:
+    """Bytes of flash that are lacking for the changed files, or less than 0. Flash is given in blocks; a folder of
+    LittleFS takes two, and two more for every forty files. `there`: what the slot holds now; `freed`: paths of it.
+    """
 
     def blocks_of(size: int) -> int:
-        return -(-size // about.block)
+        return -(-size // (about.block - 8))
 
-    changed = [*plan.copy, *plan.send]
     blocks = sum(blocks_of(len(wanted[path])) for path in changed)
-    blocks -= sum(blocks_of(there[path].size) for path in {*changed, *plan.remove} & there.keys())
+    blocks -= sum(blocks_of(there[path].size) for path in freed if path in there)
     # A file is written before its old blocks are free; slot, launcher and their .new; some for the file system.
     blocks += max((blocks_of(len(wanted[path])) for path in changed), default=0) + 8
     folders = {path[: i + 1] for path in changed for i, c in enumerate(path) if c == "/"}
-    blocks += 2 * len(folders - there.keys())
-    if not about.free or blocks * about.block <= about.free:
-        return
-    text = f"The flash of the device has {about.free // 1024} kB free, and {blocks * about.block // 1024} kB are needed"
+    blocks += 2 * len(folders - there.keys()) + len(changed) // 20
+    return blocks * about.block - about.free if about.free else 0
+
+
+def no_room(lacking: int, about: link.About, one_slot: bool) -> DeviceError:
+    text = f"The flash of the device has {about.free // 1024} kB free, and {lacking // 1024 + 1} kB more are needed"
     if one_slot:
-        raise DeviceError(text + ": remove files of your own from it (make repl; import os; os.listdir()).")
-    raise DeviceError(
+        return DeviceError(text + ": remove files of your own from it (make repl; import os; os.listdir()).")
+    return DeviceError(
         text + " beside the release that runs. Remove files of your own from it, or replace the release that runs: "
         "ARGS=--one-slot. If that is interrupted, the device starts only after another `make deploy`."
     )
@@ -131,6 +135,32 @@ def switch(board: Board, slots: Slots, slot: str) -> None:
         say(f"  the device has a main.py that is not of jkbridge: kept as {kept}")
         board.replace(kept, found)
     board.replace(MAIN, launcher)
+
+
+def install(
+    board: Board, plan: Plan, slots: Slots, wanted: dict[str, bytes], about: link.About, one_slot: bool
+) -> Plan:
+    """Carry the plan out, or the one in place where the flash is too small for it. Raises DeviceError, before
+    anything is written, when there is room for neither.
+    """
+    changed = [*plan.copy, *plan.send]
+    lacking = room(changed, [*changed, *plan.remove], wanted, slots.files[plan.slot], about)
+    if lacking <= 0:
+        say(f"  slot {plan.slot}: {len(plan.send)} files to send, {len(plan.copy)} to copy inside the device, "
+            f"{plan.same} there already, {len(plan.remove)} to remove")  # fmt: skip
+        carry_out(board, plan, wanted)
+        return plan
+    if one_slot or not slots.active:
+        raise no_room(lacking, about, one_slot)
+    there = slots.files[slots.active]
+    changed = inplace.changed(wanted, there)
+    ready = [path for path in changed if path + ".new" in there]
+    if room(changed, [path + ".new" for path in ready], wanted, there, about) > 0:
+        raise no_room(lacking, about, one_slot)
+    say(f"  the flash is too small for two releases: {len(changed)} files change in place, slot {slots.active}, "
+        "when the device starts")  # fmt: skip
+    inplace.carry_out(board, f"{HOME}/{slots.active}", wanted, there)
+    return Plan(slots.active)
 
 
 def clear(board: Board) -> None:
@@ -171,10 +201,7 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
             if one_slot and slots.active:
                 _empty(board, slots, plan)
                 about = board.about()
-            check_room(plan, wanted, slots.files[plan.slot], about, one_slot)
-            say(f"  slot {plan.slot}: {len(plan.send)} files to send, {len(plan.copy)} to copy inside the device, "
-                f"{plan.same} there already, {len(plan.remove)} to remove")  # fmt: skip
-            carry_out(board, plan, wanted)
+            plan = install(board, plan, slots, wanted, about, one_slot)
         switch(board, slots, plan.slot)
         clear(board)
         has_config = board.sha("/config.json") != ""

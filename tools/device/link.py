@@ -98,6 +98,10 @@ class Board:
         self.write(path + ".new", data)
         self._same(path, self.run(f"replace({path!r}, {digest(data)!r})")[-1], data)
 
+    def rename(self, old: str, new: str) -> None:
+        """Rename a file if it is there."""
+        self.run(f"if sha({old!r}): os.rename({old!r}, {new!r})")
+
     def remove(self, path: str) -> None:
         self.run(f"remove({path!r})")
 
