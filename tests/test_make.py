@@ -39,7 +39,8 @@ def last_line(*arguments, **environment):
 def test_make_alone_shows_help():
     text = make()
     assert text == make("help")
-    for target in ("run", "test", "lint", "bench", "size", "clean"):
+    targets = "run test lint bench size boards flash deploy config device-log repl clean"
+    for target in targets.split():
         assert f"make {target}" in text
 
 
@@ -75,6 +76,28 @@ def test_run_with_a_configuration_looks_for_its_broker(tmp_path, text, setup):
 
 def test_a_port_in_the_environment_is_not_meant_for_us():
     assert last_line("run", PORT="8080", CONFIG="release", PACKS="x", ARGS="y") == ".venv/bin/jkbridge run"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "called"),
+    [
+        (["deploy", "BOARD=kit", "PORT=/dev/ttyUSB0"], "deploy --board 'kit' --port '/dev/ttyUSB0'"),
+        (["deploy", "BOARD=kit", "ARGS=--one-slot"], "deploy --board 'kit' --one-slot"),
+        (["flash", "BOARD=kit", "FIRMWARE=my file.bin"], "flash --board 'kit' --firmware 'my file.bin'"),
+        (["config", "BOARD=kit", "ARGS=--file config.json"], "config --board 'kit' --file config.json"),
+        (["device-log", "PORT=/dev/ttyACM0"], "log --port '/dev/ttyACM0'"),
+        (["repl"], "repl"),
+        (["boards"], "boards"),
+    ],
+)
+def test_a_device_is_worked_on_with_what_was_given(arguments, called):
+    assert last_line(*arguments) == f"PYTHONPATH=tools .venv/bin/python -m device {called}"
+    setup = "run" if called == "boards" else "device"
+    assert f"tools/setup.py {setup}" in make("-n", *arguments)
+
+
+def test_a_board_in_the_environment_is_not_meant_for_us():
+    assert last_line("deploy", BOARD="x", FIRMWARE="y") == "PYTHONPATH=tools .venv/bin/python -m device deploy"
 
 
 def test_frames_of_ones_own_reach_the_tests(tmp_path):

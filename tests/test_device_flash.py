@@ -1,0 +1,145 @@
+"""`make flash` and `make boards`: what is checked before esptool is called, and how it is called."""
+
+from __future__ import annotations
+
+import subprocess
+from types import SimpleNamespace
+
+import device
+import pytest
+from device import __main__ as command
+from device import boards, flash
+
+ESP32, ESP32S3 = 0, 9
+BOARD = '''"""Board `{name}`: for tests.
+
+Wiring: A to A,
+        B to B.
+Use:    not at all
+"""
+
+NAME = "{name}"
+CHIP = "{chip}"
+FIRMWARE = "ESP32_GENERIC"
+SERIAL = (("rs485", 1, 22, 21, None, 1), ("second", 2, 17, 16, 4, 1))
+CAN = (("can0", "mcp2515", 1, 14, 13, 12, 15, 4, None, 8000000),)
+POWER = ()
+NETWORK = "wifi"
+LAN = ()
+WATCHDOG_MS = 30000
+'''
+
+
+@pytest.fixture(autouse=True)
+def some_boards(tmp_path, monkeypatch):
+    folder = tmp_path / "boards"
+    folder.mkdir()
+    for name, chip in (("kit", "esp32"), ("kit_s3", "esp32s3"), ("pico", "rp2040"), ("pc", "unix")):
+        (folder / f"{name}.py").write_text(BOARD.format(name=name, chip=chip))
+    monkeypatch.setattr(boards, "BOARDS", folder)
+
+
+@pytest.fixture
+def image(tmp_path):
+    """image(chip number): a file with what is looked at of MicroPython's .bin."""
+
+    def make(number, table_at=0x7000, first=0xE9):
+        data = bytearray(b"\xff" * 0x9000)
+        data[0] = first
+        data[12:14] = number.to_bytes(2, "little")
+        data[table_at : table_at + 2] = b"\xaa\x50"
+        path = tmp_path / "firmware.bin"
+        path.write_bytes(data)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def port(tmp_path, monkeypatch):
+    monkeypatch.setattr(flash.ports, "check", lambda port: None)
+    return "/dev/ttyUSB7"
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The calls of esptool; it ends with calls.status."""
+    found = SimpleNamespace(made=[], status=0)
+
+    def run(arguments):
+        found.made.append(arguments)
+        return SimpleNamespace(returncode=found.status)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return found
+
+
+def test_esp32_is_written_at_its_offset(image, port, calls, capsys):
+    path = image(ESP32)
+    flash.flash("kit", port, str(path))
+    arguments = ["--chip", "esp32", "--port", port, "--baud", "460800", "write-flash", "0x1000", str(path)]
+    assert calls.made[0][1:] == ["-m", "esptool", *arguments]
+    assert capsys.readouterr().out.endswith(f"Next: make deploy BOARD=kit PORT={port}\n")
+
+
+def test_s3_is_written_at_the_start_and_erased_only_when_asked(image, port, calls):
+    path = image(ESP32S3, 0x8000)
+    flash.flash("kit_s3", port, str(path), erase=True)
+    assert calls.made[0][-4:] == ["write-flash", "--erase-all", "0x0", str(path)]
+
+
+def test_what_esptool_failed_at_is_explained(image, port, calls):
+    calls.status = 2
+    with pytest.raises(device.DeviceError, match=r"Hold the board's BOOT button"):
+        flash.flash("kit", port, str(image(ESP32)))
+
+
+@pytest.mark.parametrize(
+    ("number", "table_at", "first", "says"),
+    [
+        (ESP32S3, 0x7000, 0xE9, "is for esp32s3, and this board has esp32.*/download/ESP32_GENERIC"),
+        (77, 0x7000, 0xE9, "a chip of number 77"),
+        (ESP32, 0x7000, 0x4D, "no firmware image"),
+        (ESP32, 0x8000, 0xE9, "not the whole firmware"),
+    ],
+)
+def test_a_wrong_image_is_refused_before_anything_is_written(image, port, calls, number, table_at, first, says):
+    with pytest.raises(device.DeviceError, match=says):
+        flash.flash("kit", port, str(image(number, table_at, first)))
+    assert calls.made == []
+
+
+def test_a_uf2_or_nothing_is_refused(tmp_path, port, calls):
+    uf2 = tmp_path / "x.uf2"
+    uf2.write_bytes(b"UF2\nxxxxxxxxxxxxxxxxxxx")
+    for file, says in ((str(uf2), r"is a \.uf2"), (str(tmp_path / "no.bin"), "There is no file"), ("", "FIRMWARE is")):
+        with pytest.raises(device.DeviceError, match=says):
+            flash.flash("kit", port, file)
+    assert calls.made == []
+
+
+def test_boards_that_are_not_flashed_with_esptool(port, calls):
+    with pytest.raises(device.DeviceError, match=r"copy the \.uf2 from .* onto the drive RPI-RP2"):
+        flash.flash("pico", port, "x.uf2")
+    with pytest.raises(device.DeviceError, match="nothing to flash"):
+        flash.flash("pc", port, "x.bin")
+    with pytest.raises(device.DeviceError, match=r"There is no board kat\. Known: kit, kit_s3, pc, pico"):
+        flash.flash("kat", port, "x.bin")
+    with pytest.raises(device.DeviceError, match="BOARD is missing"):
+        flash.flash("", port, "x.bin")
+    assert calls.made == []
+
+
+def test_boards_shows_a_table(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    assert command.main(["boards"]) == 0
+    text = capsys.readouterr().out
+    for part in ("kit_s3", "esp32s3", "wifi", "rs485: RS485, TX 22 RX 21, turns by itself", "direction 4",
+                 "can0: CAN, mcp2515", "A to A,", "B to B."):  # fmt: skip
+        assert part in text
+    assert "not at all" not in text
+
+
+def test_an_error_is_one_sentence_and_a_status(capsys):
+    assert command.main(["flash", "--board", "kit", "--port", "/dev/nothing"]) == 1
+    assert capsys.readouterr().err.startswith("make flash: FIRMWARE is missing.")

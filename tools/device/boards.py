@@ -1,0 +1,73 @@
+"""The files of boards/ as a PC sees them: constants to choose by, and the table of `make boards`.
+
+What the constants mean is in boards/desktop.py.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from types import SimpleNamespace
+
+from rich.console import Console
+from rich.table import Table
+
+from device import BOARDS, DeviceError
+
+# CHIP of a board file -> sys.platform of MicroPython on it
+PLATFORMS = {"esp32": "esp32", "esp32s3": "esp32", "esp32c3": "esp32", "rp2040": "rp2", "unix": "linux"}
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in BOARDS.glob("*.py"))
+
+
+def path_of(name: str) -> Path:
+    """The file of a board. Raises DeviceError for none of that name."""
+    if not name:
+        raise DeviceError("BOARD is missing: which board is it? Example: make deploy BOARD=esp32_devkit. "
+                          "`make boards` shows all.")  # fmt: skip
+    if name not in names():
+        raise DeviceError(f"There is no board {name}. Known: {', '.join(names())}. `make boards` tells more of them.")
+    return BOARDS / f"{name}.py"
+
+
+def load(name: str) -> SimpleNamespace:
+    """The constants of a board file, its doc string as `about`, and PLATFORM, "" for a board that names no CHIP."""
+    tree = ast.parse(path_of(name).read_text())
+    found = {"CHIP": "", "FIRMWARE": ""}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.literal_eval(node.value)
+    return SimpleNamespace(**found, about=ast.get_docstring(tree) or "", PLATFORM=PLATFORMS.get(found["CHIP"], ""))
+
+
+def wiring(board: SimpleNamespace) -> str:
+    """What the doc string says after "Wiring:", in one paragraph."""
+    _, _, rest = board.about.partition("Wiring:")
+    lines = []
+    for line in rest.split("\n\n")[0].splitlines():
+        if lines and not line.startswith(" "):
+            break  # the next heading
+        lines.append(line.strip())
+    return "\n".join(lines).strip()
+
+
+def buses(board: SimpleNamespace) -> str:
+    """The rows of SERIAL and CAN, one a line."""
+    rows = [
+        f"{name}: RS485, TX {tx} RX {rx}, " + ("turns by itself" if de is None else f"direction {de}")
+        for name, _, tx, rx, de, _ in board.SERIAL
+    ]
+    rows += [f"{row[0]}: CAN, {row[1]}" for row in board.CAN]
+    return "\n".join(rows or ["lines on TCP"])
+
+
+def table() -> None:
+    """Print all boards."""
+    shown = Table("BOARD", "chip", "network", "buses (bus.port)", "wiring", show_lines=True)
+    for name in names():
+        board = load(name)
+        shown.add_row(name, board.CHIP, board.NETWORK or "of the system", buses(board), wiring(board))
+    Console().print(shown)
+    print("Next: make flash BOARD=... PORT=... FIRMWARE=file.bin, or make deploy BOARD=... if MicroPython is on it.")

@@ -1,0 +1,139 @@
+"""`make config`: config.json of a device, asked in the terminal or from a file; checked before it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from device import DeviceError, boards, link, ports, say
+from device.questions import Interview, wifi_table
+from jkcore import config as checker
+from jkcore.config_texts import HIDDEN, MASK, split
+from jkdevice import files, hardware
+
+PATH = "/config.json"
+Raw = dict[str, Any]
+
+
+def check(raw: Raw, board: SimpleNamespace) -> None:
+    """The device would accept it, as far as a PC can tell. Raises DeviceError."""
+    from jkdevice.can import rows
+
+    try:
+        loaded = checker.load(json.loads(json.dumps(raw)), "device")
+        for bus in loaded["bus"]:
+            if bus["kind"] == "can":
+                rows.can_row(board, bus["port"])
+                if not bus["bitrate"]:
+                    text = "bus.bitrate is missing: 250000 with CAN protocol 000 of the app, 500000 with 006."
+                    raise DeviceError(text)
+            elif not bus["port"].startswith("tcp://"):
+                if not board.SERIAL:
+                    raise DeviceError('bus.port is missing: this board has lines on TCP only: "tcp://192.168.1.20:8899".')
+                hardware.serial_row(board, bus["port"])
+    except (checker.ConfigError, hardware.BoardError) as error:
+        raise DeviceError(str(error)) from None
+    if not loaded["mqtt"]["host"]:
+        raise DeviceError("mqtt.host is missing: name or IP address of the MQTT broker.")
+    table = wifi_table()
+    if board.NETWORK == "wifi" and table and not raw.get(table, {}).get("ssid"):
+        raise DeviceError(f"{table}.ssid is missing: the name of the WiFi, which this board needs.")
+
+
+def public(raw: Raw) -> str:
+    """The configuration as text, what is secret masked."""
+    shown = json.loads(json.dumps(raw))
+    for row in checker.rows():
+        table, name = split(row[0])
+        entries = shown.get(table, {}) if table else shown
+        for entry in entries if isinstance(entries, list) else [entries]:
+            if row[1] in HIDDEN and entry.get(name):
+                entry[name] = MASK
+    return json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def from_file(path: str) -> Raw:
+    """What a JSON file holds. Raises DeviceError."""
+    try:
+        raw = files.read_config(path)
+    except files.FileError as error:
+        raise DeviceError(str(error)) from None
+    if not isinstance(raw, dict):
+        raise DeviceError(f"{path} must hold one {{...}} with the keys of the configuration.")
+    return raw
+
+
+def on_device(board: link.Board) -> Raw:
+    """The configuration that is there; {} for none, or for one that cannot be read, which is said."""
+    data = board.read(PATH)
+    if data is None:
+        return {}
+    try:
+        raw = files.parse(data, PATH)
+    except files.FileError as error:
+        say(f"  {error} It is replaced.")
+        return {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def asked(given: Raw, board: SimpleNamespace, interview: Interview) -> Raw:
+    """Ask until the answers can be used. Raises DeviceError when nobody answers."""
+    say("Enter keeps what stands in [brackets]; Ctrl-C ends without changing anything.")
+    raw = given
+    while True:
+        try:
+            raw = interview.go_through(raw)
+            check(raw, board)
+        except DeviceError as error:
+            say(f"\nThis cannot be used yet: {error}\nOnce more, your answers are the defaults now.")
+            continue
+        except EOFError:
+            text = "Nobody answers the questions: run this in a terminal, or use ARGS='--file config.json'."
+            raise DeviceError(text) from None
+        say("\n" + public(raw))
+        if interview.agrees("Write this to the device?"):
+            return raw
+
+
+def configure(name: str, port: str, file: str = "", interview: Interview | None = None) -> None:
+    """The whole of `make config`. Raises DeviceError."""
+    board = boards.load(name)
+    port = ports.choose(port)
+    if file:
+        raw = from_file(file)
+        check(raw, board)
+        say(public(raw))
+    else:
+        if interview is None and not sys.stdin.isatty():
+            raise DeviceError("The questions need a terminal. Without one: ARGS='--file config.json'.")
+        say(f"Reading what the device at {port} has.")
+        device = link.open_board(port)
+        try:
+            given = on_device(device)
+            device.restart()  # it works on while the questions are answered, and its watchdog is content
+        finally:
+            device.close()
+        raw = asked(given, board, interview or Interview(board))
+    data = (json.dumps(raw, indent=1, ensure_ascii=False) + "\n").encode()
+    device = _again(port)
+    try:
+        device.replace(PATH, data)
+        has_program = bool(device.read("/jk/slot"))
+        device.restart()
+    finally:
+        device.close()
+    say(f"{Path(PATH).name} is written and checked ({len(data)} bytes). The device has been restarted.")
+    say(f"Next: make {'device-log' if has_program else f'deploy BOARD={name}'} PORT={port}")
+
+
+def _again(port: str) -> link.Board:
+    """Open the board once more; after a restart its USB port may be gone for some seconds."""
+    deadline = time.monotonic() + 10
+    while not os.path.exists(port) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return link.open_board(port)

@@ -1,0 +1,205 @@
+"""MicroPython on a serial port: its raw REPL (mpremote does that), files on it, and errors for people.
+
+The program on the device is interrupted for it; restart() starts it again.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import serial
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+from device import DeviceError, ports
+
+AGENT = Path(__file__).with_name("agent.py")
+OLDEST = (1, 24)
+MPY = 6
+PATIENCE = 6  # seconds for a prompt, three times
+_PART = 1536  # bytes of a file in one command; a device needs three times as much heap for it
+
+
+@dataclass(frozen=True)
+class About:
+    """What the device says of itself; sizes in bytes."""
+
+    platform: str
+    version: str
+    mpy: int
+    machine: str
+    free: int
+    block: int
+    has_umqtt: bool
+
+
+class Entry(NamedTuple):
+    """A file in flash: hash and size in bytes. A folder has neither, and its path ends with /."""
+
+    sha: str
+    size: int
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class Board:
+    """A board whose program has been stopped. Make it with open_board()."""
+
+    def __init__(self, port: str, transport: SerialTransport) -> None:
+        self.port = port
+        self._transport = transport
+
+    def run(self, code: str) -> list[str]:
+        """What the device prints for some code, line by line. Raises DeviceError."""
+        with _explained(self.port):
+            return self._transport.exec(code).decode(errors="replace").splitlines()
+
+    def about(self) -> About:
+        platform, version, mpy, machine, space, umqtt = self.run("about()")
+        free, block = space.split()
+        return About(platform, version, int(mpy), machine, int(free), int(block), umqtt == "frozen")
+
+    def scan(self, folder: str) -> dict[str, Entry]:
+        """All files and folders below a folder, by their paths from there; what is in a folder comes before it."""
+        rows = [line.split(" ", 2) for line in self.run(f"scan({folder!r})")]
+        return {row[2]: Entry(row[1], int(row[0])) for row in rows}
+
+    def sha(self, path: str) -> str:
+        """Hash of a file, "" for none."""
+        return self.run(f"print(sha({path!r}))")[-1]
+
+    def read(self, path: str) -> bytes | None:
+        lines = self.run(f"show({path!r})")
+        return None if lines == ["none"] else b"".join(base64.b64decode(line) for line in lines)
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file over the wire and compare what is in flash then. Not safe against interruption: see replace."""
+        self.run(f"create({path!r})")
+        for start in range(0, len(data), _PART):
+            self.run(f"put('{base64.b64encode(data[start : start + _PART]).decode()}')")
+        self._same(path, self.run(f"finish({path!r})")[-1], data)
+
+    def copy(self, source: str, target: str, wanted: str) -> bool:
+        """Copy a file inside the device; False when the copy is not the wanted one."""
+        return self.run(f"copy({source!r}, {target!r})")[-1] == wanted
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a file so that there is the old one or the new one at any moment."""
+        self.write(path + ".new", data)
+        self._same(path, self.run(f"replace({path!r}, {digest(data)!r})")[-1], data)
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a file if it is there."""
+        self.run(f"if sha({old!r}): os.rename({old!r}, {new!r})")
+
+    def remove(self, path: str) -> None:
+        self.run(f"remove({path!r})")
+
+    def _same(self, path: str, found: str, data: bytes) -> None:
+        if found != digest(data):
+            raise DeviceError(
+                f"{path} on the device is not what was sent. Run the command again; if it happens again, use another "
+                "cable, or the flash is worn. What was installed before still runs."
+            )
+
+    def restart(self) -> None:
+        """Reset the device: it starts as after power-up. The port is closed."""
+        with contextlib.suppress(TransportError, OSError, struct.error):
+            self._transport.exec_raw_no_follow(
+                "import sys\nif sys.platform == 'linux':\n sys.exit()\nimport machine\nmachine.reset()"
+            )
+            self._transport.serial.flush()
+        self.close()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._transport.close()
+
+
+def open_board(port: str) -> Board:
+    """Stop what runs on the device and get its raw REPL. Raises DeviceError."""
+    ports.check(port)
+    with _explained(port):
+        transport = SerialTransport(port, timeout=PATIENCE)
+        try:
+            _enter(transport)
+            board = Board(port, transport)
+            board.run(AGENT.read_text())
+        except BaseException:
+            with contextlib.suppress(OSError):
+                transport.close()
+            raise
+    return board
+
+
+def _enter(transport: SerialTransport) -> None:
+    """Raw REPL. The program says goodbye to its broker first, which may take a moment."""
+    for attempt in range(3):
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not understand
+                transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
+                if b"linux" not in transport.exec("import sys\nprint(sys.platform)"):
+                    # What the program had in memory must go. The unix port would end.
+                    transport.enter_raw_repl(soft_reset=True)
+            return
+        except TransportError:
+            if attempt == 2:
+                raise
+
+
+@contextlib.contextmanager
+def _explained(port: str) -> Iterator[None]:
+    """Turns what mpremote and pyserial raise into DeviceError."""
+    try:
+        yield
+    except TransportExecError as error:
+        last = (error.error_output.strip().splitlines() or ["an unknown error"])[-1]
+        if "ENOSPC" in last or "28" in last.split():
+            last = "its flash is full"
+        if "MemoryError" in last:
+            last = "its memory is full (MemoryError)"
+        raise DeviceError(
+            f"The device on {port} could not do its part: {last}. What was installed before still runs."
+        ) from None
+    except TransportError as error:
+        raise DeviceError(
+            f"No MicroPython answers on {port} ({error}). Is it on the board? If not: make flash BOARD=... PORT={port} "
+            "FIRMWARE=file.bin. If it is: press the board's reset button and try again at once."
+        ) from None
+    except (serial.SerialException, OSError, struct.error) as error:
+        raise DeviceError(
+            f"The device on {port} went away in the middle ({error}). Check cable and power, then run the same command "
+            "again: it goes on where it stopped. What was installed before still runs."
+        ) from None
+
+
+def check_runs(about: About, chip: str, platform: str) -> None:
+    """The device is of the board's kind, and its MicroPython loads what is installed. Raises DeviceError."""
+    if platform and about.platform != platform:
+        raise DeviceError(f"The device is no {chip}: it says {about.platform} ({about.machine}). Is BOARD= right?")
+    said = about.machine.rpartition(" with ")[2].lower().replace("-", "")
+    if platform == "esp32" and said.startswith("esp32") and _family(said) != chip:
+        raise DeviceError(f"The device is no {chip}: it says {about.machine}. Is BOARD= right?")
+    version = tuple(int(n) for n in about.version.split(".")[:2])
+    if version < OLDEST or about.mpy != MPY:
+        raise DeviceError(
+            f"MicroPython {about.version} on the device (.mpy version {about.mpy}) is not one that jkbridge runs on: "
+            f"it needs 1.24 or newer with .mpy version {MPY}. Put a newer one on it: make flash ..."
+        )
+
+
+def _family(text: str) -> str:
+    for name in ("esp32s3", "esp32c3", "esp32s2", "esp32c6", "esp32c2", "esp32c5", "esp32h2", "esp32p4"):
+        if text.startswith(name):
+            return name
+    return "esp32"

@@ -1,0 +1,97 @@
+"""The few questions of `make config`: from one configuration to the next, every answer of before being a default."""
+
+from __future__ import annotations
+
+import copy
+import getpass
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from device import say
+from jkcore import config as checker
+from jkcore.config_texts import split
+
+Ask = Callable[[str], str]
+Raw = dict[str, Any]
+
+
+def wifi_table() -> str:
+    """The table of the configuration that holds the WiFi's ssid, "" when there is none."""
+    return next((split(row[0])[0] for row in checker.rows() if row[0].endswith(".ssid")), "")
+
+
+class Interview:
+    """ask(prompt) and secret(prompt) read a line; the second without showing it."""
+
+    def __init__(self, board: SimpleNamespace, ask: Ask = input, secret: Ask = getpass.getpass) -> None:
+        self._board, self._ask, self._secret = board, ask, secret
+
+    def go_through(self, given: Raw) -> Raw:
+        """A new configuration, unchecked; what is not asked stays as it was."""
+        raw = copy.deepcopy(given)
+        table = wifi_table()
+        if self._board.NETWORK == "wifi" and table:
+            wifi = raw.setdefault(table, {})
+            self._text(wifi, "ssid", "Name of the WiFi (2.4 GHz)")
+            self._hidden(wifi, "password", "Password of the WiFi")
+        mqtt = raw.setdefault("mqtt", {})
+        self._text(mqtt, "host", "MQTT broker: name or IP address")
+        self._text(mqtt, "user", "MQTT user (- for none)")
+        if mqtt.get("user"):
+            self._hidden(mqtt, "password", "Password of the MQTT user")
+        else:
+            mqtt.pop("password", None)
+        buses = raw.get("bus", {})
+        if isinstance(buses, list) and len(buses) != 1:
+            say(f"  (the {len(buses)} buses stay as they are; edit a file and send it with ARGS='--file config.json')")
+        else:
+            bus = buses[0] if isinstance(buses, list) else buses
+            self._bus(bus)
+            raw["bus"] = bus
+        return raw
+
+    def _bus(self, bus: Raw) -> None:
+        lines = {row[0]: "serial" for row in self._board.SERIAL} | {row[0]: "can" for row in self._board.CAN}
+        if len(lines) == 1 and not bus.get("port"):
+            bus["port"] = next(iter(lines))
+        else:
+            words = ", ".join([*lines, "tcp://address:port"])
+            bus.setdefault("port", next(iter(lines), ""))
+            self._text(bus, "port", f"Bus the batteries are on ({words})")
+        kind = lines.get(bus.get("port", ""), "serial")
+        if kind != bus.get("kind", "serial"):
+            for key in ("bitrate", "listen_only", "sign", "baud", "ask_about", "role"):
+                bus.pop(key, None)  # what the other kind does not know
+        bus["kind"] = kind
+        if kind == "can":
+            bus.setdefault("bitrate", 500000)
+            self._text(bus, "bitrate", "CAN bit rate (250000 with protocol 000 of the app, 500000 with 006)")
+            if str(bus["bitrate"]).isdigit():
+                bus["bitrate"] = int(bus["bitrate"])
+            return
+        shown = bus.get("packs", "")
+        bus["packs"] = ",".join(map(str, shown)) if isinstance(shown, list) else shown
+        self._text(bus, "packs", "DIP addresses of the packs, such as 1-4 (- to look for them)")
+        if not bus.get("packs"):
+            bus.pop("packs", None)
+
+    def _text(self, table: Raw, key: str, prompt: str) -> None:
+        """Enter keeps what is there, - removes it."""
+        known = table.get(key, "")
+        answer = self._ask(f"{prompt} [{known}]: " if known != "" else f"{prompt}: ").strip()
+        if answer == "-":
+            table.pop(key, None)
+        elif answer:
+            table[key] = answer
+        elif known == "":
+            table.pop(key, None)
+
+    def _hidden(self, table: Raw, key: str, prompt: str) -> None:
+        known = table.get(key, "")
+        answer = self._secret(f"{prompt} (not shown{'; Enter keeps the present one' if known else ''}): ")
+        if answer or not known:
+            table[key] = answer
+
+    def agrees(self, question: str) -> bool:
+        return self._ask(f"{question} [Y/n]: ").strip().lower() in ("", "y", "yes")
