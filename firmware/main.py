@@ -89,7 +89,7 @@ def _restart():
     import time
 
     print("Restarting.")
-    time.sleep(2)  # for Ctrl-C, and for those who read
+    time.sleep(1)  # for Ctrl-C, and for those who read
     reset()
     return 1
 
