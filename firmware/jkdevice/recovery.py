@@ -36,7 +36,7 @@ def begin():
 
     Raises SystemExit when the program shall begin again, and whatever may go wrong.
     """
-    why, doubted, used, news = _look_back()
+    why, doubted, untold, used = _look_back()
     forget(("boots", "tracebacks", "files", "last_good"))  # the start needs the memory
     from jkdevice import start
 
@@ -47,16 +47,17 @@ def begin():
         return None
     if problem:
         print("jkbridge: " + problem)
-    if (news or problem) and not why:
+        used = None
+    if (doubted or untold or problem or used is not None) and not why:
         from jkdevice.settling import Settling
 
-        loop.later = Settling(doubted, None if problem else used, problem)
+        loop.later = Settling(doubted, untold, used, problem)
     return loop
 
 
 def _look_back():
-    """(why only safe mode is to start, or ""; bad starts are on record; mark of config.json; something is left to do
-    when the loop runs)"""
+    """(why only safe mode is to start, or ""; bad starts are on record; tracebacks nobody was told are; mark of a
+    config.json that is not kept as a good one, or None)"""
     from jkdevice import boots, last_good, tracebacks
 
     mode, why = boots.begin(_was_watchdog())
@@ -70,9 +71,8 @@ def _look_back():
         why = text + " s, the last one because of this: " + why + "."
     else:
         why = ""
-    doubted = boots.is_doubted()
     used = last_good.mark()
-    return why, doubted, used, doubted or len(rows) > 0 or used != last_good.mark(last_good.GOOD)
+    return why, boots.is_doubted(), len(rows) > 0, None if used == last_good.mark(last_good.GOOD) else used
 
 
 def _wait(text):
