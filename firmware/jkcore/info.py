@@ -22,6 +22,8 @@ def put_tail(message, config: dict) -> None:
         shown = public(config)
     message.put(b',"configuration":')
     _put_json(message, shown)
+    if config.get("problem"):
+        message.string(b"problem", config["problem"])
     message.close()
 
 

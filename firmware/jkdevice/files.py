@@ -1,10 +1,11 @@
-"""Reads config.json and says where it is wrong.
+"""Files in flash: reads config.json and says where it is wrong; replaces small files of our own in one step.
 
 MicroPython's JSON error has no position, so it is taken from how far the stream was read.
 """
 
 import io
 import json
+import os
 
 
 class FileError(Exception):
@@ -18,7 +19,8 @@ def read_config(path):
             data = file.read()
     except OSError:
         example = '{"mqtt": {"host": "192.168.1.10"}} with the address of your MQTT broker.'
-        raise FileError(path + " is missing: the device needs a configuration. The shortest is " + example)
+        how = "`make config BOARD=... PORT=...` on your PC asks for it and writes it. "
+        raise FileError(path + " is missing: the device needs a configuration. " + how + "The shortest is " + example)
     return parse(data, path)
 
 
@@ -49,3 +51,43 @@ def _where(data, position, consumed):
             column += 1
     text = "look at line " + str(line) + ", about column " + str(column)
     return text + ". Typical: a comma missing or too many, a name without double quotes, a comment."
+
+
+def load(path):
+    """The value of a JSON file of our own; None when it is missing or broken."""
+    try:
+        with open(path, "rb") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def content(path):
+    """The bytes of a file, None when there is none."""
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def replace(path, value):
+    """Write a JSON file (value: bytes are written as they are); whenever the power goes, the old or the new one is
+    whole. Returns False when that is not possible: said on the console, the program goes on without.
+    """
+    try:
+        with open(path + ".new", "wb") as file:
+            file.write(value if isinstance(value, bytes) else json.dumps(value).encode())
+        os.rename(path + ".new", path)
+        return True
+    except OSError as error:
+        print("jkbridge cannot write " + path + " (" + str(error) + "): is the flash full?")
+        return False
+
+
+def remove(path):
+    """Remove a file if it is there."""
+    try:
+        os.remove(path)
+    except OSError:
+        pass

@@ -29,6 +29,7 @@ class Loop:
         self.ports = ports
         self.session = session
         self.gap_ms = 0  # longest time between two turns since the last report
+        self.later = None  # what is left of the start, settling.Settling
         self._ticks = ticks
         self._rest = rest
         self._watchdog = watchdog
@@ -152,3 +153,5 @@ class Loop:
         self.bridge.measured(free, self.gap_ms, self.session.reconnects)
         self.gap_ms = 0
         self._measured = now
+        if self.later is not None and self.later.step(self):
+            self.later = None

@@ -9,6 +9,7 @@ import sys
 import time
 
 CONFIG = "config.json"
+GOOD = "config.good.json"  # the last one that worked, see last_good.py
 DISCOVERY_PER_SECOND = 10  # messages; a device has other things to do
 
 
@@ -17,26 +18,38 @@ def ticks():
     return time.ticks_ms() & 0x3FFFFFFF
 
 
-def begin():
-    """The loop, ready to run; None when it cannot be made (then the console says why)."""
+class StartError(Exception):
+    """The user has something to do first: a sentence."""
+
+
+def begin(safe=""):
+    """(the loop, ready to run; what is wrong with config.json or ""). safe: a sentence; the loop is one of safe mode.
+
+    With a bad config.json the last good one is used. Raises StartError, and errors of our own.
+    """
     try:
-        return _build()
+        return _build(CONFIG, safe, ""), ""
     except Exception as error:
-        text = _explain(error)
-        if text is None:
-            print("jkbridge could not start because of an error of its own. Please report this:")
-            sys.print_exception(error)
-        else:
-            print("jkbridge cannot start. " + text)
-    return None
+        problem = _explain(error)
+        if not problem:
+            raise
+        if type(error).__name__ not in ("FileError", "ConfigError", "BoardError"):
+            raise StartError(problem)
+    used = problem + " Until that is put right the last good configuration is used."
+    try:
+        return _build(GOOD, safe, used), used
+    except Exception as error:
+        if not _explain(error):
+            raise
+    raise StartError(problem)  # there is none, or it does not fit either
 
 
-def _configuration():
-    """config.json, checked and complete, and what of it may be shown."""
+def _configuration(path):
+    """config.json (or the last good one), checked and complete, and what of it may be shown."""
     from jkcore import config as checker
     from jkdevice import files
 
-    config = checker.load(files.read_config(CONFIG), "device")
+    config = checker.load(files.read_config(path), "device")
     if config["mqtt"]["tls"]:
         text = "mqtt.tls = true is not possible on a device yet: use a broker without TLS in your own network."
         raise checker.ConfigError(text)
@@ -44,14 +57,15 @@ def _configuration():
     return config
 
 
-def _build():
+def _build(path, safe, problem):
     import board
 
     from jkcore import log
     from jkcore.shim import forget
     from jkdevice import hardware
 
-    config = _configuration()
+    config = _configuration(path)
+    config["problem"] = " ".join([text for text in (safe, problem) if text])
     for name in ("config", "config_texts"):
         forget(name)  # before the rest is loaded: they are among the largest
     console = _console(config, log.level_of(config["log"]))
@@ -62,7 +76,6 @@ def _build():
     hardware.power_up(board)
     from umqtt import simple
 
-    from jkcore.bridge import Bridge
     from jkdevice import mqtt as session
     from jkdevice import net
     from jkdevice.loop import Loop
@@ -70,9 +83,16 @@ def _build():
     version = sys.implementation.version
     runtime = "MicroPython " + ".".join([str(number) for number in version[:3]])
     instance = os.urandom(4).hex().encode()
-    bridge = Bridge(config, console, instance, runtime, board.NAME, DISCOVERY_PER_SECOND)
+    if safe:
+        from jkdevice.safe_mode import SafeBridge
+
+        bridge = SafeBridge(config, console, instance, runtime, board.NAME, safe)
+    else:
+        from jkcore.bridge import Bridge
+
+        bridge = Bridge(config, console, instance, runtime, board.NAME, DISCOVERY_PER_SECOND)
     ports = [hardware.open_port(bus, board, console) for bus in bridge.buses]
-    if config["capture"]:
+    if config["capture"] and ports:
         _capture(config["capture"], ports)
     client_id = hardware.client_id(board, instance)
     console(log.INFO, "jkbridge on board " + board.NAME + ", " + runtime + ".")
@@ -107,7 +127,7 @@ def _capture(address, ports):
 
 
 def _explain(error):
-    """A sentence for an exception of _build(), or None for one that should not happen."""
+    """What the user has to do about an exception of _build(), or None for an error of our own."""
     kind = type(error).__name__
     if kind == "FileError":
         return str(error)
@@ -119,7 +139,4 @@ def _explain(error):
             return "umqtt.simple is missing: put its folder umqtt beside main.py. tools/fetch_umqtt.py fetches it."
         if "'board'" in text:
             return "board.py is missing: put your board's file from boards/ beside main.py, under this name."
-        return "A file of jkbridge is missing (" + text + "): install it again, complete."
-    if isinstance(error, MemoryError):
-        return "The memory of this board is too small: install the compiled files (.mpy)."
     return None

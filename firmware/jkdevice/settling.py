@@ -1,0 +1,75 @@
+"""What is left to do while the program runs when the last run ended badly or the configuration is new or bad.
+
+Rarely anything: the loop then has no Settling and this module is not in memory. step() is called every 10 s; what it
+needs is loaded only then.
+"""
+
+from jkcore import publish
+from jkdevice import forget
+
+
+class Settling:
+    """doubted: bad starts are on record; untold: tracebacks, too; used: mark of a config.json not kept as a good one
+    yet, or None; problem: why the last good configuration is used, or "".
+    """
+
+    def __init__(self, doubted, untold, used, problem):
+        self._doubted = doubted
+        self._untold = untold
+        self._used = used
+        self._problem = problem
+        self._bad = 0  # mark of the bad config.json, once that was read
+        self._said = 0
+
+    def step(self, loop):
+        """True when all is done. Raises SystemExit when the program shall begin again."""
+        online = loop.bridge.publisher.phase == publish.ONLINE
+        if self._doubted:
+            self._settle(loop.bridge.uptime_s)
+        if self._used is not None and online:
+            from jkdevice import last_good
+
+            last_good.keep(self._used)
+            self._used = None
+        if self._untold and online and loop.session.ready():
+            self._tell(loop)
+        if self._problem:
+            self._look_again(loop.bridge)
+        forget(("boots", "last_good", "tracebacks", "files"))
+        if self._doubted or self._untold or self._used is not None or self._problem:
+            return False
+        forget(("settling",))
+        return True
+
+    def _settle(self, uptime):
+        from jkdevice import boots
+
+        if uptime >= boots.SETTLED_S:
+            boots.settled()
+            self._doubted = False
+
+    def _tell(self, loop):
+        from jkdevice import tracebacks
+
+        row = tracebacks.untold()
+        if row is None:
+            self._untold = False
+        else:
+            message = loop.bridge.message
+            tracebacks.tell(row, message, loop.bridge.will_topic[: -len("bridge/state")])
+            loop.session.publish(message)
+
+    def _look_again(self, bridge):
+        from jkdevice import last_good
+
+        mark = last_good.mark()
+        if not self._bad:
+            self._bad = mark
+        if mark != self._bad:
+            print("config.json was changed: jkbridge begins again.")
+            raise SystemExit
+        if bridge.uptime_s >= self._said:
+            from jkcore.log import WARNING
+
+            self._said = bridge.uptime_s + 600
+            bridge.log(WARNING, self._problem)
