@@ -26,14 +26,23 @@ behind it as a comment.
                  "esp32s3" or "esp32c3". Experimental, never run on hardware: only used if bus.port names it
     POWER        ((pin, level), ...) set first, in this order: supplies, enable and shut-down inputs
     NETWORK      None: the system has one; "wifi"; "lan"
-    LAN          arguments of network.LAN as ((name, value), ...)
+    LAN          arguments of network.LAN as ((name, value), ...); mdc, mdio, power, ref_clk are pins, phy_type is the
+                 name of a constant of the module network
     WATCHDOG_MS  of machine.WDT, 0 for none; a Pico cannot exceed 8388
+    CHIP         "esp32", "esp32s3", "esp32c3", "rp2040", "unix"
+    FIRMWARE     name of the MicroPython download that runs on it
+    STRAPPING_OK ((pin, why), ...): strapping pins this board uses all the same
+    UNSURE       pins to be verified on the schematic before anything is connected
 """
 
 NAME = "desktop"
+CHIP = "unix"
+FIRMWARE = "unix port"
 SERIAL = ()
 CAN = ()
 POWER = ()
 NETWORK = None
 LAN = ()
 WATCHDOG_MS = 0
+STRAPPING_OK = ()
+UNSURE = ()
