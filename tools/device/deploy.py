@@ -9,6 +9,7 @@ from device.link import Board, Entry, digest
 
 HOME = "/jk"
 MAIN = "/main.py"
+BOOTS = "/boots.json"  # the bad starts of the release before must not keep a new one in safe mode
 _MARK = b"jkbridge"  # in the doc string of every main.py of ours
 
 
@@ -80,7 +81,7 @@ def room(
     changed: list[str], freed: list[str], wanted: dict[str, bytes], there: dict[str, Entry], about: link.About
 ) -> int:
     """Bytes of flash that are lacking for the changed files, or less than 0. Flash is given in blocks; a folder of
-    LittleFS takes two, and two more for every forty files. `there`: what the slot holds now; `freed`: paths of it.
+    LittleFS takes two, and two more for every ten files (measured). `there`: what the slot holds now; `freed`: paths of it.
     """
 
     def blocks_of(size: int) -> int:
@@ -91,7 +92,7 @@ def room(
     # A file is written before its old blocks are free; slot, launcher and their .new; some for the file system.
     blocks += max((blocks_of(len(wanted[path])) for path in changed), default=0) + 8
     folders = {path[: i + 1] for path in changed for i, c in enumerate(path) if c == "/"}
-    blocks += 2 * len(folders - there.keys()) + len(changed) // 20
+    blocks += 2 * len(folders - there.keys()) + len(changed) // 5
     return blocks * about.block - about.free if about.free else 0
 
 
@@ -202,6 +203,7 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
                 _empty(board, slots, plan)
                 about = board.about()
             plan = install(board, plan, slots, wanted, about, one_slot)
+            board.remove(BOOTS)
         switch(board, slots, plan.slot)
         clear(board)
         has_config = board.sha("/config.json") != ""
