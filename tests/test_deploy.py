@@ -17,6 +17,7 @@ import mp
 import pytest
 from device import deploy, link, ports, release
 from fake_board import FakeBoard
+from fake_running_board import RunningBoard
 
 from jkbridge.simulator.make import make_line
 from jkbridge.simulator.server import Server
@@ -131,6 +132,33 @@ def test_the_installed_program_publishes(board, broker, subscriber):
         finally:
             process.kill()
             process.wait()
+
+
+def test_a_running_device_is_stopped_updated_and_publishes_again(board, broker, subscriber):
+    with Server(make_line((1,)), tcp="127.0.0.1:0") as line:
+        config = {
+            "interval": 1,
+            "bus": {"port": f"tcp://127.0.0.1:{line.tcp_port}", "packs": "1"},
+            "mqtt": {"host": "127.0.0.1", "port": broker.port},
+            "discovery": {"enabled": False},
+        }
+        (board.folder / "config.json").write_text(json.dumps(config))
+        path = board.folder / "jk/a/jkcore/clock.mpy"
+        path.write_bytes(path.read_bytes() + b"older")
+        older = {name[5:]: data for name, data in board.files().items() if name[:5] == "jk/a/"}
+        del older["release"]
+        (board.folder / "jk/a/release").write_bytes(release.listing(older, "desktop"))
+        with RunningBoard(board.folder) as running:
+            subscriber.wait_topic("jkbms/1/live", timeout=20)
+            mark = len(subscriber.messages)
+            status, said = make("deploy", "--board", "desktop", board=running)
+            assert status == 0, said
+            # Its program said goodbye when it was stopped, and the new one is back by itself.
+            subscriber.wait_topic("jkbms/bridge/state", b"offline", 20, start=mark)
+            subscriber.wait_topic("jkbms/1/live", timeout=20, start=len(subscriber.messages))
+            assert running.starts == 2
+        assert b"Ending." in running.said
+        assert (board.folder / "jk/slot").read_bytes() == b"b"
 
 
 @pytest.fixture

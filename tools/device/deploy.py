@@ -81,7 +81,8 @@ def room(
     changed: list[str], freed: list[str], wanted: dict[str, bytes], there: dict[str, Entry], about: link.About
 ) -> int:
     """Bytes of flash that are lacking for the changed files, or less than 0. Flash is given in blocks; a folder of
-    LittleFS takes two, and two more for every ten files (measured). `there`: what the slot holds now; `freed`: paths of it.
+    LittleFS takes two, and two more for every ten files (measured). `there`: what the slot holds now; `freed`: some
+    paths of it.
     """
 
     def blocks_of(size: int) -> int:
