@@ -22,6 +22,7 @@ class RunningBoard:
     """Port `port` is there all the time; `starts` counts how often the board has started; `said` is its console."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self.folder = folder
         self.starts = 0
         self.said = b""

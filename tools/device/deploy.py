@@ -187,8 +187,7 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
     files = release.build(name)
     if board_file.PLATFORM == "rp2":
         files |= release.umqtt_files()
-    board = link.open_board(port)
-    try:
+    with link.open_board(port) as board:
         about = board.about()
         link.check_runs(about, board_file.CHIP, board_file.PLATFORM)
         say(f"  MicroPython {about.version}, {about.machine}, {about.free // 1024} kB of flash free")
@@ -208,9 +207,6 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
         switch(board, slots, plan.slot)
         clear(board)
         has_config = board.sha("/config.json") != ""
-        board.restart()
-    finally:
-        board.close()
     say(f"Installed and checked. {'config.json was kept. ' if has_config else ''}The device has been restarted.")
     if has_config:
         say(f"Next: make device-log PORT={port}   (what the device says)")

@@ -53,11 +53,19 @@ def digest(data: bytes) -> str:
 
 
 class Board:
-    """A board whose program has been stopped. Make it with open_board()."""
+    """A board whose program has been stopped, for a `with` that starts it again, whatever happens. Make it with
+    open_board().
+    """
 
     def __init__(self, port: str, transport: SerialTransport) -> None:
         self.port = port
         self._transport = transport
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.restart()
 
     def run(self, code: str) -> list[str]:
         """What the device prints for some code, line by line. Raises DeviceError."""
@@ -114,10 +122,13 @@ class Board:
 
     def restart(self) -> None:
         """Reset the device: it starts as after power-up. The port is closed."""
-        with contextlib.suppress(TransportError, OSError, struct.error):
-            self._transport.exec_raw_no_follow(
-                "import sys\nif sys.platform == 'linux':\n sys.exit()\nimport machine\nmachine.reset()"
-            )
+        code = "import sys\nif sys.platform == 'linux':\n sys.exit()\nimport machine\nmachine.reset()"
+        with contextlib.suppress(TransportError, OSError, struct.error), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                self._transport.exec_raw_no_follow(code)
+            except TransportError:  # it was interrupted in the middle of something
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
+                self._transport.exec_raw_no_follow(code)
             self._transport.serial.flush()
         self.close()
 
@@ -128,9 +139,12 @@ class Board:
 
 def open_board(port: str) -> Board:
     """Stop what runs on the device and get its raw REPL. Raises DeviceError."""
-    ports.check(port)
-    with _explained(port):
+    try:
         transport = SerialTransport(port, timeout=PATIENCE)
+    except TransportError:  # it does not say why. (Every opening may reset a board, so this is not done before.)
+        ports.check(port)
+        raise DeviceError(f"{port} could not be opened: try again.") from None
+    with _explained(port):
         try:
             _enter(transport)
             board = Board(port, transport)
