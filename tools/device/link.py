@@ -24,7 +24,8 @@ from device import DeviceError, ports
 AGENT = Path(__file__).with_name("agent.py")
 OLDEST = (1, 24)
 MPY = 6
-PATIENCE = 6  # seconds for a prompt, three times
+PATIENCE = 3  # seconds for a prompt
+_ATTEMPTS = 4
 _PART = 1536  # bytes of a file in one command; a device needs three times as much heap for it
 
 
@@ -157,8 +158,10 @@ def open_board(port: str) -> Board:
 
 
 def _enter(transport: SerialTransport) -> None:
-    """Raw REPL. The program says goodbye to its broker first, which may take a moment."""
-    for attempt in range(3):
+    """Raw REPL. The program says goodbye to its broker first, which may take a moment; a board that was reset by the
+    opening of its port hears nothing for a moment.
+    """
+    for attempt in range(_ATTEMPTS):
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not understand
                 transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
@@ -167,7 +170,7 @@ def _enter(transport: SerialTransport) -> None:
                     transport.enter_raw_repl(soft_reset=True)
             return
         except TransportError:
-            if attempt == 2:
+            if attempt == _ATTEMPTS - 1:
                 raise
 
 

@@ -20,6 +20,8 @@ def likely() -> list[str]:
 def choose(given: str) -> str:
     """The port to use: the one given, or the only likely one. Raises DeviceError."""
     if given:
+        if given.startswith("/") and not os.path.exists(given):
+            raise DeviceError(why_not(given, FileNotFoundError()))
         return given
     found = likely()
     if len(found) == 1:
