@@ -8,12 +8,15 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tty
 from types import SimpleNamespace
 
 import device
+import dialect
 import mp
 import pytest
 from device import deploy, link, ports, release
@@ -304,6 +307,31 @@ def test_no_such_port():
     status, said = make("deploy", "--board", "desktop", "--port", "/dev/nothing")
     assert status == 1
     assert "make deploy: There is no port /dev/nothing." in said
+
+
+def test_ctrl_c_during_an_installation_starts_the_device_again(tmp_path):
+    mp.require_mpy_cross()
+    mp.require_umqtt()
+    environment = {**os.environ, "PYTHONPATH": str(mp.ROOT / "tools")}
+    with RunningBoard(tmp_path / "flash") as running:
+        command = [sys.executable, "-m", "device", "deploy", "--board", "desktop", "--port", running.port]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if "files to send" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 130, said
+        assert said.startswith("\nInterrupted. What was installed before is still there")
+        deadline = time.monotonic() + 10
+        while running.starts < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert not (running.folder / "jk/slot").exists()
+
+
+def test_what_is_sent_to_the_device_is_micropython():
+    assert list(dialect.dialect(link.AGENT.read_text())) == []
 
 
 def test_a_port_in_use(tmp_path):
