@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tty
 from types import SimpleNamespace
 
 import device
+import dialect
 import mp
 import pytest
 from device import deploy, link, ports, release
 from fake_board import FakeBoard
+from fake_running_board import RunningBoard
 
 from jkbridge.simulator.make import make_line
 from jkbridge.simulator.server import Server
@@ -133,6 +138,33 @@ def test_the_installed_program_publishes(board, broker, subscriber):
             process.wait()
 
 
+def test_a_running_device_is_stopped_updated_and_publishes_again(board, broker, subscriber):
+    with Server(make_line((1,)), tcp="127.0.0.1:0") as line:
+        config = {
+            "interval": 1,
+            "bus": {"port": f"tcp://127.0.0.1:{line.tcp_port}", "packs": "1"},
+            "mqtt": {"host": "127.0.0.1", "port": broker.port},
+            "discovery": {"enabled": False},
+        }
+        (board.folder / "config.json").write_text(json.dumps(config))
+        path = board.folder / "jk/a/jkcore/clock.mpy"
+        path.write_bytes(path.read_bytes() + b"older")
+        older = {name[5:]: data for name, data in board.files().items() if name[:5] == "jk/a/"}
+        del older["release"]
+        (board.folder / "jk/a/release").write_bytes(release.listing(older, "desktop"))
+        with RunningBoard(board.folder) as running:
+            subscriber.wait_topic("jkbms/1/live", timeout=20)
+            mark = len(subscriber.messages)
+            status, said = make("deploy", "--board", "desktop", board=running)
+            assert status == 0, said
+            # Its program said goodbye when it was stopped, and the new one is back by itself.
+            subscriber.wait_topic("jkbms/bridge/state", b"offline", 20, start=mark)
+            subscriber.wait_topic("jkbms/1/live", timeout=20, start=len(subscriber.messages))
+            assert running.starts == 2
+        assert b"Ending." in running.said
+        assert (board.folder / "jk/slot").read_bytes() == b"b"
+
+
 @pytest.fixture
 def small(monkeypatch):
     """small(): `make deploy` installs tiny(); small(files) these."""
@@ -216,15 +248,24 @@ def test_deploy_takes_the_slot_that_starts_for_the_running_one(two, small):
 # What can be wrong
 
 
+@contextlib.contextmanager
+def waits_for_restart(board):
+    yield
+    board.process.wait(10)
+
+
 def test_a_full_flash_is_said_before_anything_is_written(two, small):
     files = tiny(**{"big.py": b"#" * 600_000})
     small(files)
     (two.folder / "mine.bin").write_bytes(b"\0" * 300_000)
     two.blocks = 212
     before = two.files()
-    with two, pytest.raises(device.DeviceError, match=r"ARGS=--one-slot.*starts only after another"):
+    says = r"ARGS=--one-slot.*starts only after another"
+    with two, waits_for_restart(two), pytest.raises(device.DeviceError, match=says):
         deploy.deploy("desktop", two.port)
     assert two.files() == before
+    # The release that runs was stopped for nothing, so it has been started again.
+    assert two.process.returncode == 0
 
 
 def test_one_slot_replaces_the_only_release(two, small):
@@ -268,6 +309,31 @@ def test_no_such_port():
     assert "make deploy: There is no port /dev/nothing." in said
 
 
+def test_ctrl_c_during_an_installation_starts_the_device_again(tmp_path):
+    mp.require_mpy_cross()
+    mp.require_umqtt()
+    environment = {**os.environ, "PYTHONPATH": str(mp.ROOT / "tools")}
+    with RunningBoard(tmp_path / "flash") as running:
+        command = [sys.executable, "-m", "device", "deploy", "--board", "desktop", "--port", running.port]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for line in process.stdout:
+            if "files to send" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 130, said
+        assert said.startswith("\nInterrupted. What was installed before is still there")
+        deadline = time.monotonic() + 10
+        while running.starts < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert not (running.folder / "jk/slot").exists()
+
+
+def test_what_is_sent_to_the_device_is_micropython():
+    assert list(dialect.dialect(link.AGENT.read_text())) == []
+
+
 def test_a_port_in_use(tmp_path):
     with FakeBoard(tmp_path / "flash") as board:
         holder = ports.serial.Serial(board.port, exclusive=True)
@@ -308,4 +374,4 @@ def test_the_port_may_be_left_out_when_there_is_one(monkeypatch, found, result):
     else:
         with pytest.raises(device.DeviceError, match=result):
             ports.choose("")
-    assert ports.choose("/dev/ttyS0") == "/dev/ttyS0"
+    assert ports.choose("/dev/null") == "/dev/null"

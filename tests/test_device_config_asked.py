@@ -18,6 +18,7 @@ import pytest
 from device import config, questions
 from device.questions import Interview
 from fake_board import FakeBoard
+from fake_running_board import RunningBoard
 
 UART = ("rs485", 1, 22, 21, None, 1)
 MCP = ("can0", "mcp2515", 1, 14, 13, 12, 15, 4, None, 8000000)
@@ -186,6 +187,19 @@ def test_the_present_configuration_is_read_from_the_device(tmp_path):
         opened.write("/config.json", b"{ no")
         assert config.on_device(opened) == {}
         opened.close()
+
+
+def test_questions_and_answers_with_a_device(tmp_path, capsys):
+    """From the empty device to its configuration; it runs while the questions are asked."""
+    said = Answers(broker="192.168.1.10", Bus="tcp://127.0.0.1:8899")
+    with RunningBoard(tmp_path / "flash") as board:
+        interview = Interview(a_board(serial=()), said, said)
+        config.configure("desktop", board.port, interview=interview)
+        assert board.starts >= 2
+        config.configure("desktop", board.port, interview=Interview(a_board(serial=()), Answers(DIP="1-2"), Answers()))
+    written = json.loads((tmp_path / "flash/config.json").read_text())
+    assert written["mqtt"] == {"host": "192.168.1.10"}
+    assert written["bus"] == {"port": "tcp://127.0.0.1:8899", "kind": "serial", "packs": "1-2"}
 
 
 # make device-log

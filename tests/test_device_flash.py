@@ -58,7 +58,9 @@ def image(tmp_path):
 @pytest.fixture
 def port(tmp_path, monkeypatch):
     monkeypatch.setattr(flash.ports, "check", lambda port: None)
-    return "/dev/ttyUSB7"
+    path = tmp_path / "ttyUSB7"
+    path.touch()
+    return str(path)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         print(f"make {'device-log' if given.command == 'log' else given.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        text = "Interrupted. What was installed before is still there; press the device's reset button to start it."
+        text = "Interrupted. What was installed before is still there; if the device is silent, press its reset button."
         print("\n" + text, file=sys.stderr)
         return 130
 

@@ -148,6 +148,8 @@ def about():
         print(row[0] * row[3], row[0])
     except OSError:
         print(0, 4096)
+    for name in ("umqtt", "umqtt.simple"):
+        sys.modules.pop(name, None)  # the one of the program that was stopped may be our own
     path = list(sys.path)
     sys.path[:] = [".frozen"]
     try:

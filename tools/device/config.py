@@ -112,21 +112,14 @@ def configure(name: str, port: str, file: str = "", interview: Interview | None 
         if interview is None and not sys.stdin.isatty():
             raise DeviceError("The questions need a terminal. Without one: ARGS='--file config.json'.")
         say(f"Reading what the device at {port} has.")
-        device = link.open_board(port)
-        try:
+        with link.open_board(port) as device:
             given = on_device(device)
-            device.restart()  # it works on while the questions are answered, and its watchdog is content
-        finally:
-            device.close()
+        # It works on while the questions are answered.
         raw = asked(given, board, interview or Interview(board))
     data = (json.dumps(raw, indent=1, ensure_ascii=False) + "\n").encode()
-    device = _again(port)
-    try:
+    with _again(port) as device:
         device.replace(PATH, data)
         has_program = bool(device.read("/jk/slot"))
-        device.restart()
-    finally:
-        device.close()
     say(f"{Path(PATH).name} is written and checked ({len(data)} bytes). The device has been restarted.")
     say(f"Next: make {'device-log' if has_program else f'deploy BOARD={name}'} PORT={port}")
 

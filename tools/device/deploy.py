@@ -9,6 +9,7 @@ from device.link import Board, Entry, digest
 
 HOME = "/jk"
 MAIN = "/main.py"
+BOOTS = "/boots.json"  # the bad starts of the release before must not keep a new one in safe mode
 _MARK = b"jkbridge"  # in the doc string of every main.py of ours
 
 
@@ -80,7 +81,8 @@ def room(
     changed: list[str], freed: list[str], wanted: dict[str, bytes], there: dict[str, Entry], about: link.About
 ) -> int:
     """Bytes of flash that are lacking for the changed files, or less than 0. Flash is given in blocks; a folder of
-    LittleFS takes two, and two more for every forty files. `there`: what the slot holds now; `freed`: paths of it.
+    LittleFS takes two, and two more for every ten files (measured). `there`: what the slot holds now; `freed`: some
+    paths of it.
     """
 
     def blocks_of(size: int) -> int:
@@ -91,7 +93,7 @@ def room(
     # A file is written before its old blocks are free; slot, launcher and their .new; some for the file system.
     blocks += max((blocks_of(len(wanted[path])) for path in changed), default=0) + 8
     folders = {path[: i + 1] for path in changed for i, c in enumerate(path) if c == "/"}
-    blocks += 2 * len(folders - there.keys()) + len(changed) // 20
+    blocks += 2 * len(folders - there.keys()) + len(changed) // 5
     return blocks * about.block - about.free if about.free else 0
 
 
@@ -185,8 +187,7 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
     files = release.build(name)
     if board_file.PLATFORM == "rp2":
         files |= release.umqtt_files()
-    board = link.open_board(port)
-    try:
+    with link.open_board(port) as board:
         about = board.about()
         link.check_runs(about, board_file.CHIP, board_file.PLATFORM)
         say(f"  MicroPython {about.version}, {about.machine}, {about.free // 1024} kB of flash free")
@@ -202,12 +203,10 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
                 _empty(board, slots, plan)
                 about = board.about()
             plan = install(board, plan, slots, wanted, about, one_slot)
+            board.remove(BOOTS)
         switch(board, slots, plan.slot)
         clear(board)
         has_config = board.sha("/config.json") != ""
-        board.restart()
-    finally:
-        board.close()
     say(f"Installed and checked. {'config.json was kept. ' if has_config else ''}The device has been restarted.")
     if has_config:
         say(f"Next: make device-log PORT={port}   (what the device says)")

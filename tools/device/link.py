@@ -24,7 +24,8 @@ from device import DeviceError, ports
 AGENT = Path(__file__).with_name("agent.py")
 OLDEST = (1, 24)
 MPY = 6
-PATIENCE = 6  # seconds for a prompt, three times
+PATIENCE = 3  # seconds for a prompt
+_ATTEMPTS = 4
 _PART = 1536  # bytes of a file in one command; a device needs three times as much heap for it
 
 
@@ -53,11 +54,19 @@ def digest(data: bytes) -> str:
 
 
 class Board:
-    """A board whose program has been stopped. Make it with open_board()."""
+    """A board whose program has been stopped, for a `with` that starts it again, whatever happens. Make it with
+    open_board().
+    """
 
     def __init__(self, port: str, transport: SerialTransport) -> None:
         self.port = port
         self._transport = transport
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.restart()
 
     def run(self, code: str) -> list[str]:
         """What the device prints for some code, line by line. Raises DeviceError."""
@@ -114,10 +123,13 @@ class Board:
 
     def restart(self) -> None:
         """Reset the device: it starts as after power-up. The port is closed."""
-        with contextlib.suppress(TransportError, OSError, struct.error):
-            self._transport.exec_raw_no_follow(
-                "import sys\nif sys.platform == 'linux':\n sys.exit()\nimport machine\nmachine.reset()"
-            )
+        code = "import sys\nif sys.platform == 'linux':\n sys.exit()\nimport machine\nmachine.reset()"
+        with contextlib.suppress(TransportError, OSError, struct.error), contextlib.redirect_stdout(io.StringIO()):
+            try:
+                self._transport.exec_raw_no_follow(code)
+            except TransportError:  # it was interrupted in the middle of something
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
+                self._transport.exec_raw_no_follow(code)
             self._transport.serial.flush()
         self.close()
 
@@ -128,9 +140,12 @@ class Board:
 
 def open_board(port: str) -> Board:
     """Stop what runs on the device and get its raw REPL. Raises DeviceError."""
-    ports.check(port)
-    with _explained(port):
+    try:
         transport = SerialTransport(port, timeout=PATIENCE)
+    except TransportError:  # it does not say why. (Every opening may reset a board, so this is not done before.)
+        ports.check(port)
+        raise DeviceError(f"{port} could not be opened: try again.") from None
+    with _explained(port):
         try:
             _enter(transport)
             board = Board(port, transport)
@@ -143,8 +158,10 @@ def open_board(port: str) -> Board:
 
 
 def _enter(transport: SerialTransport) -> None:
-    """Raw REPL. The program says goodbye to its broker first, which may take a moment."""
-    for attempt in range(3):
+    """Raw REPL. The program says goodbye to its broker first, which may take a moment; a board that was reset by the
+    opening of its port hears nothing for a moment.
+    """
+    for attempt in range(_ATTEMPTS):
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # mpremote prints what it did not understand
                 transport.enter_raw_repl(soft_reset=False, timeout_overall=PATIENCE)
@@ -153,7 +170,7 @@ def _enter(transport: SerialTransport) -> None:
                     transport.enter_raw_repl(soft_reset=True)
             return
         except TransportError:
-            if attempt == 2:
+            if attempt == _ATTEMPTS - 1:
                 raise
 
 
