@@ -31,7 +31,7 @@ def write(folder: Path, text: str, name: str = "jkbridge.toml") -> Path:
 
 
 def test_every_key_of_the_schema_is_explained() -> None:
-    assert sorted(HELP) == sorted(row[0] for row in schema.rows())
+    assert sorted(HELP) == sorted(row[0] for row in schema.rows() if "h" in row[5])
 
 
 def test_flags_win_over_environment_over_file_over_defaults(tmp_path: Path) -> None:

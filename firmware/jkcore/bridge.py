@@ -41,6 +41,7 @@ class Bridge:
         self.mqtt_reconnects = 0
         self.heap_free = None
         self.heap_low = None
+        self.machine = None  # with put(message): what a device tells of itself in bridge/health
         self.loop_gap = 0
 
         self._base = config["base"]

@@ -64,6 +64,9 @@ mqtt.cert|path|0..256||client.crt|hd
 mqtt.key|path|0..256||client.key|hd
 mqtt.client_id|word|0..64||jkbridge-garage|hd
 mqtt.keepalive|int|5..3600|15|15|hd
+wifi.ssid|secret|0..32||MyWiFi|d
+wifi.password|secret|0..64||secret|d
+wifi.hostname|word|1..32|jkbridge|jkbridge|d
 discovery.enabled|bool||true|false|hd
 discovery.prefix|topic|1..64|homeassistant|homeassistant|hd
 discovery.status|topic|1..128|homeassistant/status|homeassistant/status|hd
@@ -75,7 +78,7 @@ pack.name|text|1..40||Garage left|hd
 pack.chemistry|option|lfp,li-ion,lto||lfp|hd
 """
 
-TABLES = ("bus", "mqtt", "discovery", "pack")
+TABLES = ("bus", "mqtt", "wifi", "discovery", "pack")
 LISTS = ("bus", "pack")
 # What an entry of a table cannot do without, unless it pairs two; every other key has a default.
 REQUIRED = ("pack.name",)
@@ -114,8 +117,10 @@ def load(raw: dict, home: str) -> dict:
     for n, entry in enumerate(given):
         out["bus"].append(_bus(entry, n, home))
     out["pack"] = [_table("pack", entry, home) for entry in entries.get("pack", ())]
-    for name in ("mqtt", "discovery"):
+    for name in ("mqtt", "wifi", "discovery"):
         out[name] = _table(name, (entries.get(name) or ({},))[0], home)
+    if home == "host":
+        del out["wifi"]  # its system has a network
     if out["mqtt"]["tls"] and (entries.get("mqtt") or ({},))[0].get("port") is None:
         out["mqtt"]["port"] = 8883
     config_checks.check(out, home)
@@ -152,8 +157,8 @@ def public(config: dict) -> dict:
         out[key] = value
     for row in rows():
         table, name = split(row[0])
-        entry = out[table] if table else out
-        if row[1] in HIDDEN and entry[name]:
+        entry = out.get(table, {}) if table else out
+        if row[1] in HIDDEN and entry.get(name):
             entry[name] = MASK
     return out
 

@@ -222,6 +222,9 @@ def _check_mqtt(out, home):
         if mqtt[name] and not host:
             text = "mqtt." + name + " is set, but mqtt.host is not: add the broker it belongs to" + example
             raise ConfigError(text, "mqtt." + "host")
+    if home == "device" and mqtt["tls"] and not mqtt["ca"]:
+        text = "mqtt.ca is missing: a device knows no authorities by itself, so TLS needs the file with the "
+        raise ConfigError(text + 'certificate of the broker\'s. Example: "ca": "ca.crt"', "mqtt." + "ca")
     if mqtt["password"] and not mqtt["user"]:
         text = "mqtt.password is set, but mqtt.user is not: MQTT 3.1.1 has no password without a user. "
         raise ConfigError(text + 'Example: user = "jkbridge"', "mqtt." + "user")

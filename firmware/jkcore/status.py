@@ -47,6 +47,8 @@ def put_health(message, bridge, now: int) -> None:
     message.numbers(b"messages messages_dropped mqtt_reconnects", (
         publisher.messages, publisher.dropped, bridge.mqtt_reconnects))  # fmt: skip
     message.numbers(b"heap_free heap_low loop_gap", (bridge.heap_free, bridge.heap_low, bridge.loop_gap))
+    if bridge.machine is not None:
+        bridge.machine.put(message)
     message.close()
 
 

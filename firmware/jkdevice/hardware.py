@@ -71,6 +71,54 @@ def open_can(board, name, bitrate, listen, everything=False):
     return receiver
 
 
+def open_network(board, config, log, ticks):
+    """The way into the network for board.NETWORK and the configuration's table `wifi`; None where the system has one.
+    Raises BoardError.
+    """
+    ssid = config["ssid"]
+    if board.NETWORK == "wifi":
+        if not ssid:
+            text = "wifi.ssid is missing: board " + board.NAME + " reaches the broker over WiFi. Example: "
+            raise BoardError(text + '"wifi": {"ssid": "MyWiFi", "password": "secret"}')
+        import network
+
+        from jkdevice.network import wifi
+
+        return wifi.Wifi(config, network, log, ticks)
+    if ssid:
+        has = "has Ethernet" if board.NETWORK == "lan" else "has the network of its system"
+        raise BoardError("wifi.ssid is set, but board " + board.NAME + " " + has + ": remove wifi.")
+    if board.NETWORK is None:
+        return None
+    import network
+    from machine import Pin
+
+    from jkdevice.network import lan
+
+    try:
+        rows = lan.arguments(board.LAN, network, Pin)
+        if hasattr(network, "hostname"):
+            network.hostname(config["hostname"])
+        return lan.Lan(network.LAN(**rows), log, ticks)
+    except (ValueError, OSError) as error:
+        raise BoardError("the Ethernet of board " + board.NAME + " cannot be set up: " + str(error))
+
+
+def name_lookup(network, host):
+    """Maker of a look-up that does not wait: lookup(name, now); None where the system looks names up, or for an
+    address.
+    """
+    from jkdevice.network import dns
+
+    if dns.is_address(host):
+        return None
+
+    def lookup(name, now):
+        return dns.Lookup(name, network.name_server(), now)
+
+    return lookup
+
+
 def open_watchdog(board):
     """machine.WDT where the board has one, else None."""
     if not board.WATCHDOG_MS:

@@ -18,6 +18,7 @@ from jkdevice.mqtt_link import Link
 from jkdevice.mqtt_pipe import Pipe
 
 STEP_MS = const(5000)  # time for the TCP connection, and again for CONNACK
+TLS_STEP_MS = const(20000)  # with a handshake, whose steps have to wait for the bus
 _STABLE_MS = const(10000)  # a session that lasted so long was a good one: back-off starts anew
 _PACKETS = const(4)  # handled in one turn: each may take the core some time
 _HEAD = const(7)  # bytes free before the topic, jkcore.message.HEAD
@@ -97,6 +98,8 @@ class Session(Link):
     def poll(self, now):
         """Do what can be done without waiting."""
         self._now = now
+        if self.network is not None and not self._joined(now):
+            return
         if self._state == _DOWN:
             if not self._closed and self._backoff.due(now):
                 self._begin(now)
@@ -180,7 +183,7 @@ class Session(Link):
         self._push_first()
 
     def _come_up(self, now):
-        late = clock.since(now, self._since) >= STEP_MS
+        late = clock.since(now, self._since) >= (STEP_MS if self.tls is None else TLS_STEP_MS)
         if self._state == _OPENING:
             if not self._end:
                 self._state = _WAITING

@@ -1,12 +1,12 @@
-"""The connection under the MQTT session: look up the name, connect, try again, write what the socket takes.
+"""The connection under the MQTT session: network, name, connection, try again, write what the socket takes.
 
-The one step that blocks is the look-up of the name: it starts only while `idle` is True, and its result is kept until
-two attempts in a row have failed.
+What blocks (the look-up of a name where the system does it, steps of TLS) starts only while `idle` is True. The address
+is kept until two attempts in a row have failed.
 """
 
 from jkcore import clock, log
 from jkcore.shim import const
-from jkdevice import oserrors
+from jkdevice import blocking, oserrors
 from jkdevice.backoff import Backoff
 
 _PATIENCE_MS = const(5000)  # a bus that is never idle may not keep the bridge offline for ever
@@ -19,6 +19,9 @@ class Link:
 
     def __init__(self, host, port, log, ticks, net):
         self.idle = True  # set by the loop: no answer is awaited on a bus, a step that blocks may start
+        self.network = None  # of the package network; None: the system has one
+        self.tls = None  # of tls.py; None: without
+        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up
         self._host = host
         self._port = port
         self._where = "The MQTT broker " + host + ":" + str(port)
@@ -28,6 +31,8 @@ class Link:
         self._backoff = Backoff(60)
         self._sock = None
         self._row = None  # address of the broker
+        self._asking = None  # a look-up under way
+        self._wrapped = False  # TLS is on the socket
         self._failures = 0  # in a row, at this address
         self._held = False  # an attempt is due, but the bus is not idle
         self._said = ""
@@ -41,30 +46,72 @@ class Link:
         self._sent = 0  # the last packet
         self._moved = 0  # the last time the socket took something
 
+    def _joined(self, now):
+        """True while there is a network. Without one there is nothing to connect, and what was is gone."""
+        network = self.network
+        network.poll(now, self.idle)
+        if network.up:
+            return True
+        self._stop_asking()
+        if self._sock is not None:
+            self._row = None  # the next network may have another way to it
+            self._drop(network.what + " is gone")
+        return False
+
     def _begin(self, now):
-        """The next blocking step of a new connection, one a turn, only while the bus is idle."""
+        """The next step of a new connection, one a turn; one that blocks only while the bus is idle."""
+        if self._asking is not None:
+            self._look_up(now)
+            return
         if not self._held:
             self._held = True
             self._since = now
         if not self.idle and clock.since(now, self._since) < _PATIENCE_MS:
             return
         self._held = False
-        try:
-            if self._row is None:
-                self._row = self._net.resolve(self._host, self._port)
-                self._say_blocked(clock.since(self._ticks(), now))
-                return
-        except Exception as error:
-            text = "The name of the MQTT broker, " + self._host + ", cannot be looked up (" + oserrors.words(error)
-            self._fail(text + "). Check mqtt.host and the network.")
+        if self.tls is not None and not self.tls.ready(now, True):
+            return
+        if self._row is None:
+            self._resolve(now)
             return
         try:
+            self._wrapped = False
             self._sock = self._net.start(self._row)
             self._ask()
         except Exception as error:
             self._drop(oserrors.words(error))
 
-    def _say_blocked(self, took):
+    def _resolve(self, now):
+        try:
+            if self.lookup is not None:
+                self._asking = self.lookup(self._host, now)
+                return
+            self._row = self._net.resolve(self._host, self._port)
+            self._note_blocked(clock.since(self._ticks(), now))
+        except Exception as error:
+            self._not_found(error)
+
+    def _look_up(self, now):
+        try:
+            address = self._asking.poll(now)
+            if address is None:
+                return
+            self._row = self._net.resolve(address, self._port)
+        except Exception as error:
+            self._not_found(error)
+        self._stop_asking()
+
+    def _stop_asking(self):
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
+
+    def _not_found(self, error):
+        text = "The name of the MQTT broker, " + self._host + ", cannot be looked up (" + oserrors.words(error)
+        self._fail(text + "). Check mqtt.host and the network.")
+
+    def _note_blocked(self, took):
+        blocking.note(took)
         if took >= _SLOW_MS:
             text = "Looking up the name " + self._host + " took " + str(took) + " ms; nothing else was done meanwhile."
             self._log(log.WARNING, text + " With the broker's numeric address in mqtt.host that does not happen.")
@@ -81,10 +128,30 @@ class Link:
     def _push_first(self):
         """_push while the connection is being made: here the error tells how that went."""
         try:
-            self._write()
-        except OSError as error:
+            if self.tls is None:
+                self._write()
+            else:
+                self._push_secured()
+        except (OSError, ValueError) as error:  # a ValueError is TLS's word for a certificate it does not trust
             if not oserrors.not_yet(error):
-                self._drop(oserrors.words(error))
+                text = self.tls.words(error) if self._wrapped else ""
+                self._drop(text or oserrors.words(error))
+
+    def _push_secured(self):
+        """The handshake, and what follows it; a step of it takes its time."""
+        if not self.idle and clock.since(self._now, self._since) < _PATIENCE_MS:
+            return
+        start = self._ticks()
+        if not self._wrapped:
+            made = self._net.made(self._sock)
+            if made is None:
+                return
+            if made is not True:
+                raise made
+            self._sock = self.tls.wrap(self._sock)
+            self._wrapped = True
+        self._write()
+        blocking.note(clock.since(self._ticks(), start))
 
     def _write(self):
         done = self._sock.write(self._out, self._pos, self._end - self._pos)

@@ -31,7 +31,7 @@ def number(error):
 
 def not_yet(error):
     """True when a non-blocking call only has to be repeated later."""
-    code = number(error)
+    code = number(error) if isinstance(error, OSError) else 0
     for name in _NOT_YET:
         if code == getattr(errno, name, None):
             return True

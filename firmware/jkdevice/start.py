@@ -10,6 +10,7 @@ import time
 
 CONFIG = "config.json"
 GOOD = "config.good.json"  # the last one that worked, see last_good.py
+_FAULTS = ("FileError", "ConfigError", "BoardError", "TlsError")  # of the configuration
 DISCOVERY_PER_SECOND = 10  # messages; a device has other things to do
 
 
@@ -33,7 +34,7 @@ def begin(safe=""):
         problem = _explain(error)
         if not problem:
             raise
-        if type(error).__name__ not in ("FileError", "ConfigError", "BoardError"):
+        if type(error).__name__ not in _FAULTS:
             raise StartError(problem)
     used = problem + " Until that is put right the last good configuration is used."
     try:
@@ -50,9 +51,6 @@ def _configuration(path):
     from jkdevice import files
 
     config = checker.load(files.read_config(path), "device")
-    if config["mqtt"]["tls"]:
-        text = "mqtt.tls = true is not possible on a device yet: use a broker without TLS in your own network."
-        raise checker.ConfigError(text)
     config["public"] = checker.public(config)
     return config
 
@@ -69,15 +67,15 @@ def _build(path, safe, problem):
     for name in ("config", "config_texts"):
         forget(name)  # before the rest is loaded: they are among the largest
     console = _console(config, log.level_of(config["log"]))
-    if board.NETWORK is not None:
-        text = "Board " + board.NAME + " needs " + board.NETWORK + ", which this version cannot set up yet."
-        raise hardware.BoardError(text)
     gc.collect()
     hardware.power_up(board)
+    tls = _tls(config["mqtt"], console)
+    network = hardware.open_network(board, config["wifi"], console, ticks)
     from umqtt import simple
 
     from jkdevice import mqtt as session
     from jkdevice import net
+    from jkdevice.figures import Figures
     from jkdevice.loop import Loop
 
     version = sys.implementation.version
@@ -97,7 +95,21 @@ def _build(path, safe, problem):
     client_id = hardware.client_id(board, instance)
     console(log.INFO, "jkbridge on board " + board.NAME + ", " + runtime + ".")
     link = session.Session(config["mqtt"], bridge, console, ticks, net, simple, client_id)
+    link.tls = tls
+    if network is not None:
+        link.network = network
+        link.lookup = hardware.name_lookup(network, config["mqtt"]["host"])
+    bridge.machine = Figures(link)
     return Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
+
+
+def _tls(config, console):
+    """TLS as configured, or None. Raises TlsError."""
+    if not config["tls"]:
+        return None
+    from jkdevice.tls import Tls
+
+    return Tls(config, console, ticks)
 
 
 def _console(config, level):
@@ -131,7 +143,7 @@ def _explain(error):
     kind = type(error).__name__
     if kind == "FileError":
         return str(error)
-    if kind in ("ConfigError", "BoardError"):
+    if kind in _FAULTS[1:]:
         return CONFIG + ": " + str(error)
     if isinstance(error, ImportError):
         text = str(error)

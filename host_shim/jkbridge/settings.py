@@ -272,7 +272,7 @@ def show(settings: Settings) -> str:
             for n, bus in enumerate(public["bus"]):
                 out += ["", "[[bus]]" if several else "[bus]"]
                 out += _shown(settings, f"bus[{n}]" if n else "bus", keys, bus)
-        elif table != "pack":
+        elif table not in ("pack", "wifi"):  # a device's alone
             out += ["", f"[{table}]"] if table else [""]
             out += _shown(settings, table, keys, public[table] if table else public)
     for pack in public["pack"]:

@@ -1,0 +1,136 @@
+"""The module network with its habits: WLAN of ESP32 and Pico W, LAN. Written from the notes on the ports' sources."""
+
+STAT_CONNECTING = 1001
+
+
+class Wlan:
+    """network.WLAN(STA_IF). `air`: what is out there, name -> password; `router`: it gives addresses.
+
+    Joining takes `takes` looks at isconnected(). connect() while joining raises, disconnect() of nothing too; an
+    ESP32 tries `reconnects` times more before status() tells a reason; a Pico W tells it at once.
+    """
+
+    def __init__(self, network):
+        self.network = network
+        self.air = {"house": "secret"}
+        self.router = True
+        self.takes = 3
+        self.calls = []
+        self.settings = {}
+        self._active = False
+        self._joining = None
+        self._left = 0
+        self._joined = ""
+        self._status = 1000
+
+    def active(self, on=None):
+        if on is not None:
+            self.calls.append("active" if on else "inactive")
+            self._active = on
+            if not on:
+                self._joining = None
+                self._joined = ""
+        return self._active
+
+    def config(self, name=None, **settings):
+        assert name in (None, "ssid")
+        for key in settings:
+            if key not in self.network.settings:
+                raise ValueError("unknown config param")
+        self.settings.update(settings)
+        return self._joined
+
+    def connect(self, ssid, password):
+        assert self._active
+        if self._joining is not None:
+            raise OSError("Wifi Internal Error")
+        self.calls.append("connect")
+        self._joining = (ssid, password)
+        self._left = self.takes
+        self._status = STAT_CONNECTING
+
+    def disconnect(self):
+        if self._joining is None and not self._joined:
+            raise OSError("Wifi Not Started")
+        self.calls.append("disconnect")
+        self._joining = None
+        self._joined = ""
+
+    def lose(self):
+        """The access point is gone for the moment."""
+        self._joining = (self._joined, self.air.get(self._joined))
+        self._joined = ""
+        self._left = self.takes
+
+    def isconnected(self):
+        if self._joining is not None and self._left:
+            self._left -= 1
+            if not self._left:
+                self._decide()
+        return bool(self._joined)
+
+    def _decide(self):
+        ssid, password = self._joining
+        if ssid not in self.air:
+            self._status = self.network.STAT_NO_AP_FOUND
+        elif self.air[ssid] != password:
+            self._status = self.network.STAT_WRONG_PASSWORD
+        elif self.router:
+            self._joined = ssid
+            self._joining = None
+            self._status = 1010
+
+    def status(self, what=None):
+        if what == "rssi":
+            if not self._joined:
+                raise OSError("not connected")
+            return -61
+        return self._status
+
+    def ifconfig(self):
+        if not self._joined:
+            return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+        return ("192.168.1.77", "255.255.255.0", "192.168.1.1", "192.168.1.1")
+
+
+class Lan:
+    """network.LAN: up when the cable is in, after a moment."""
+
+    def __init__(self, **arguments):
+        self.arguments = arguments
+        self.cable = True
+        self.broken = False
+        self.calls = 0
+
+    def active(self, on=None):
+        self.calls += 1
+        if self.broken:
+            raise OSError("Ethernet driver install failed")
+
+    def isconnected(self):
+        return self.cable
+
+    def ifconfig(self):
+        return ("192.168.1.78", "255.255.255.0", "192.168.1.1", "192.168.1.1") if self.cable else 4 * ("0.0.0.0",)
+
+
+class Network:
+    """The module. pico: as on a Pico W (other numbers, no setting `reconnects`)."""
+
+    STA_IF = 0
+    PHY_LAN8720 = 3
+
+    def __init__(self, pico=False):
+        self.STAT_WRONG_PASSWORD = -3 if pico else 202
+        self.STAT_NO_AP_FOUND = -2 if pico else 201
+        self.STAT_CONNECT_FAIL = -1 if pico else 203
+        self.settings = ("pm",) if pico else ("pm", "reconnects")
+        self.names = []
+        self.wlan = Wlan(self)
+
+    def WLAN(self, interface):
+        assert interface == self.STA_IF
+        return self.wlan
+
+    def hostname(self, name):
+        self.names.append(name)
