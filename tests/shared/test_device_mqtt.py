@@ -769,3 +769,119 @@ def test_reader_alone():
     assert reader.next() == NONE
     sock.eof = True
     assert reader.read(sock) == 0
+
+
+# With a network of its own
+
+
+class FakeWay:
+    """A network of the package network."""
+
+    what = "WiFi"
+
+    def __init__(self):
+        self.up = False
+        self.polls = 0
+
+    def poll(self, now, idle):
+        self.polls += 1
+
+
+class FakeLookup:
+    """Answers when told to."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = None
+        self.closed = 0
+
+    def __call__(self, name, now):
+        self.asked.append(name)
+        return self
+
+    def poll(self, now):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def close(self):
+        self.closed += 1
+
+
+def on_wifi():
+    world = World()
+    world.session.network = world.way = FakeWay()
+    world.session.lookup = world.lookup = FakeLookup()
+    return world
+
+
+def test_without_a_network_nothing_is_tried_and_nothing_said():
+    world = on_wifi()
+    world.run(60000)
+    assert world.way.polls > 1000
+    assert world.lookup.asked == []
+    assert world.net.sockets == []
+    assert world.log.lines == []
+
+
+def test_the_name_is_looked_up_without_waiting_once():
+    world = on_wifi()
+    world.way.up = True
+    world.run(2000)
+    assert world.lookup.asked == ["broker.local"]
+    assert world.net.sockets == []
+    world.lookup.answer = "192.168.1.10"
+    world.poll(4)
+    assert world.lookup.closed == 1
+    assert len(world.net.sockets) == 1
+    world.sock.inbox += ACCEPTED
+    world.poll(8)
+    world.sock.inbox += b"\x90\x03\0\1\0\x90\x03\0\2\0"
+    world.poll(2)
+    assert world.session.up()
+    world.sock.eof = True
+    world.run(3000)
+    assert len(world.net.sockets) == 2
+    assert world.lookup.asked == ["broker.local"]  # kept
+
+
+def test_a_name_that_is_not_found_is_said_and_asked_again():
+    world = on_wifi()
+    world.way.up = True
+    world.lookup.answer = OSError("the DNS server does not know this name")
+    world.run(30000)
+    assert len(world.lookup.asked) > 3
+    assert world.lookup.closed == len(world.lookup.asked)
+    said = [text for level, text in world.log.lines if level >= 30]
+    assert len(said) == 1
+    assert "broker.local, cannot be looked up (OSError: the DNS server does not know this name)" in said[0]
+
+
+def test_a_network_that_goes_ends_the_session_and_the_look_up():
+    world = on_wifi()
+    world.way.up = True
+    world.poll(3)
+    world.way.up = False
+    world.poll()
+    assert world.lookup.closed == 1
+    world.way.up = True
+    world.lookup.answer = "192.168.1.10"
+    world.run(1000)
+    world.sock.inbox += ACCEPTED
+    world.poll(8)
+    world.sock.inbox += b"\x90\x03\0\1\0\x90\x03\0\2\0"
+    world.poll(2)
+    assert world.session.up()
+    world.way.up = False
+    world.poll()
+    assert not world.session.up()
+    assert world.sock.closed
+    assert world.bridge.calls == ["connected", "disconnected"]
+    assert "is lost: WiFi is gone" in world.log.text()
+    count = len(world.net.sockets)
+    world.run(60000)
+    assert len(world.net.sockets) == count
+    world.way.up = True
+    world.run(5000)
+    assert len(world.net.sockets) == count + 1
+    assert len(world.lookup.asked) == 3  # the next network may have another address for it
