@@ -22,6 +22,7 @@ _ALIVE = const(1000)  # while BATT_ST1 is not older than this
 _V1 = const(3000)  # no 29-bit identifier for so long: the older protocol
 _MOST_CYCLED = const(10000000)  # 0.1 Ah; more would leave the small ints as mAh
 _WRAP = const(65536)
+_MOST_CURRENT = const(2000000)  # mA
 _INTRODUCED = const(8000)  # after its first values a pack has shown all it has: the slowest message comes every 1.5 s
 _ALWAYS = const(0x048)  # bits of ALM_INFO and BMSERR_INFO
 _COMPLETE = const(0x5B7)  # of all others but CHARGER
@@ -207,7 +208,11 @@ class CanPack(Pack):
         if value is None:
             return self._counted(None)
         value = (value + can.SUMMANDS[place]) * can.FACTORS[place]
-        return -value if kind == codes.CURRENT and self._inverted else value
+        if kind == codes.CURRENT:
+            if value >= _MOST_CURRENT and not self._plain:
+                return self._counted(None)  # below -400 A the 16 bits begin again, perhaps; no pack gives that much
+            return -value if self._inverted else value
+        return value
 
     def _number(self, at: int, bit: int, kind: int):
         """The number at a place of the raw messages."""
@@ -248,7 +253,7 @@ class CanPack(Pack):
     def _power(self):
         voltage = 100 * u16(self.raw, 0)
         current = 100 * (u16(self.raw, 2) - 4000)
-        if voltage > 250000 or not -2000000 < current < 2000000:
+        if voltage > 250000 or not -_MOST_CURRENT < current < _MOST_CURRENT:
             return self._counted(None)
         return power_mw(voltage, -current if self._inverted else current)
 

@@ -200,6 +200,21 @@ def test_an_inverted_battery_counts_discharging_as_positive():
     assert live["current"] == -5 and live["power"] == -266
 
 
+def test_a_current_no_pack_gives_is_null():
+    """Below -400 A there is no code: what comes then, perhaps of the 16 bits that began again, is no current."""
+    for sign in ("normal", "inverted"):
+        line = Can(interval=0, sign=sign)
+        battery = Battery(line)
+        battery.amps = 65535
+        line.run(5000, battery)
+        live = line.payloads("0/live")[-1]
+        assert live["current"] is None and live["power"] is None, live
+        assert live["pack_voltage"] == 53.2
+        battery.amps = 4100
+        line.run(2000, battery)
+        assert line.payloads("0/live")[-1]["current"] == (10 if sign == "normal" else -10)
+
+
 def test_live_messages_come_once_per_interval_and_at_most_once_a_second():
     for interval, least, most in ((5, 9, 12), (0, 48, 56)):
         line = Can(interval=interval)
@@ -327,6 +342,40 @@ def test_half_of_the_cells_are_not_taken_for_all():
     battery.lost = ()
     line.run(4000, battery)
     assert cells_of(line) == [battery.cell(n) for n in range(1, 17)]
+
+
+def test_one_cell_that_is_never_heard_is_missed():
+    """17 and 25 cells: the last message of a burst has one cell alone, a 25th of the pack."""
+    for count in (17, 25):
+        line = Can(interval=0)
+        battery = Battery(line, cells=count)
+        battery.lost = (count // 4,)
+        line.run(20000, battery)
+        assert "cell_voltage_1" not in line.payloads("0/live")[-1], count
+        battery.lost = ()
+        line.run(4000, battery)
+        assert cells_of(line) == [battery.cell(n) for n in range(1, count + 1)]
+
+
+class Torn(Battery):
+    """Its cell 3 has lost its sense wire, while the pack voltage is measured as a whole."""
+
+    def cell(self, number):
+        return 0 if number == 3 else super().cell(number)
+
+    def say(self, base, data):
+        if base == VOLT:
+            data = data[:3] + bytes((0, 0, 3, 0, 0))
+        super().say(base, data)
+
+
+def test_a_broken_sense_wire_does_not_hide_the_cells():
+    for count in (4, 8, 16):
+        line = Can(interval=0)
+        battery = Torn(line, cells=count)
+        line.run(20000, battery)
+        assert cells_of(line) == [battery.cell(n) for n in range(1, count + 1)], count
+        assert not [text for text in line.warnings() if "always lost" in text]
 
 
 # the count of cycled Ah
