@@ -16,8 +16,8 @@ from jkcore.shim import const
 _LASTING = const(60000)  # ms: so long two sources must contradict each other before anything is said
 _LIVE = const(2)
 # What both have and what changes slowly, with the difference that is none: both are read at different moments.
-_SAME = (("pack_voltage", 1500), ("soc", 2), ("capacity_full", 3000), ("cycle_count", 1), ("current", 0))
-_ROWS = tuple([table.find(pair[0], _LIVE) for pair in _SAME])
+SAME = (("pack_voltage", 1500), ("soc", 2), ("capacity_full", 3000), ("cycle_count", 1), ("current", 0))
+_ROWS = tuple([table.find(pair[0], _LIVE) for pair in SAME])
 _FLOWS = const(2000)  # mA; from here on a current has a sign. More than that of a current cannot be compared.
 
 
@@ -77,7 +77,7 @@ class PairedPack(Pack):
             if super().present(r) and self.can.present(r):
                 ours = super().scaled(r)
                 theirs = self.can.scaled(r)
-                if ours is not None and theirs is not None and _differ(ours, theirs, _SAME[i][1]):
+                if ours is not None and theirs is not None and differ(ours, theirs, SAME[i][1]):
                     return i
         return -1
 
@@ -86,7 +86,7 @@ class PairedPack(Pack):
         scale = 10 ** table.at(r).decimals
         ours = super().scaled(r)
         theirs = self.can.scaled(r)
-        say(self._log, WARNING, texts.CAN_DISAGREES, self.id, _SAME[odd][0], _text(ours, scale), _text(theirs, scale))
+        say(self._log, WARNING, texts.CAN_DISAGREES, self.id, SAME[odd][0], _text(ours, scale), _text(theirs, scale))
         return True
 
     # asked by everybody
@@ -149,8 +149,8 @@ def halve(entry: dict, buses: list, halves: dict, log) -> None:
     halves[prefix, address] = PairedPack(pack_id, address, name, half, log)
 
 
-def _differ(ours: int, theirs: int, near: int) -> bool:
-    """True for a contradiction; near: the difference that is none, 0: only the sign is compared."""
+def differ(ours: int, theirs: int, near: int) -> bool:
+    """True for a contradiction between two raw numbers; near: as in SAME, 0: only the sign is compared."""
     if near:
         return not -near <= ours - theirs <= near
     return ours >= _FLOWS and theirs <= -_FLOWS or theirs >= _FLOWS and ours <= -_FLOWS
