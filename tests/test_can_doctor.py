@@ -64,6 +64,7 @@ def words(found: list[Told]) -> list[str]:
         ({"addresses": [0, 0]}, [], "two_packs", ["ok_listening"]),
         ({"addresses": [3], "version": "v1"}, [], "ok_listening", ["v1"]),
         ({"addresses": [13]}, [], "ok_listening", ["high_address"]),
+        ({"addresses": [13], "reading": "wrap"}, [], "high_address", []),
         ({"addresses": [0], "version": "pylon"}, [], "inverter_profile", []),
         ({"addresses": [0], "others": ["display"]}, [], "ok_listening", ["controlled"]),
     ],

@@ -22,6 +22,8 @@ from jkcore.fields import table
 _PROFILE = range(0x351, 0x380)
 _FROM_INVERTER = (0x305, 0x306, 0x307)
 _TRUSTED = 11
+_WRAPPED = ("18F12800", "18F12801", "18F12802", "18F12803")
+"""BATT_ST2 of addresses 12 to 15, where only the last byte counts on; whether any firmware does so is not known."""
 _SHOWN = 6
 _FEW_ERRORS = 100
 """Good frames to one error frame before errors are worth a word."""
@@ -122,6 +124,11 @@ def _strangers_only(heard: Heard) -> Told:
         return Told(
             "inverter_only", f"an inverter is heard, but no battery: {names}",
             "Is the battery on, and its CAN jack on this bus? " + _OPTION, False,
+        )  # fmt: skip
+    if any(name in heard.strangers for name in _WRAPPED):
+        return Told(
+            "high_address", f"a battery with an address above 11 may be heard, with identifiers of its own: {names}",
+            "Give each battery an address from 0 to 11 (DIP switches, or device address in the app).", False,
         )  # fmt: skip
     return Told(
         "foreign_ids", f"only identifiers are heard that are none of JK's: {names}",
