@@ -30,6 +30,7 @@ _COMPLETE_V1 = const(0x007)
 # Alarms of ALM_INFO as bits of the alarm word, which both buses have; 255: it has none for them
 _SAME = b"\x04\x0b\x05\x0c\xff\x0d\x06\xff\xff\xff\xff\xff\xff\xff\x0a"
 _ALARMS = const(15)
+_LAST_ALARM = const(11)  # address; behind it ALM_INFO has no identifier, and its silence says nothing
 _FIRST_ALARM = table.find("alarm_cell_overvoltage", 0)
 _PREFIX = const(6)  # alarm_
 _SENSOR_ROWS = array("H", [table.find(name, 2) for name in (
@@ -187,6 +188,8 @@ class CanPack(Pack):
             return False
         message = can.MESSAGES[place]
         if message > codes.CELLS or not messages >> (0 if _ALWAYS >> message & 1 else message) & 1:
+            return False
+        if message == codes.ALM_INFO and self.address > _LAST_ALARM:
             return False
         kind = can.KINDS[place]
         if kind == codes.DEGREES:

@@ -115,6 +115,18 @@ def test_above_address_11_a_standard_identifier_needs_a_witness():
 # what is never looked into
 
 
+def test_above_address_11_nothing_is_said_of_alarms_that_cannot_be_heard():
+    """0x7F4 + 12 does not fit in 11 bits: its silence is not that there are none."""
+    for address in (11, 12):
+        line = Can(interval=0)
+        battery = Battery(line, address)
+        battery.faults = bytes((0x10, 0, 0, 0, 0, 0, 0, 0))
+        line.run(8000, battery)
+        live = line.payloads("%d/live" % address)[-1]
+        assert ("alarm_cell_overvoltage" in live) == (address == 11)
+        assert live["alarm_list"] == ["cell_overvoltage"], live["alarm_list"]
+
+
 def test_what_is_no_whole_data_frame_is_counted_and_nothing_else():
     line = Can()
     battery = Battery(line)
