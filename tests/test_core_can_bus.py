@@ -189,6 +189,23 @@ def test_can_takes_over_while_rs485_is_silent_and_back():
     assert [m.payload for m in street.of("jkbms/1/availability", start)] in ([], ["online"])
 
 
+def test_an_alarm_that_only_one_bus_knows_does_not_end_because_that_is_silent():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=(("default_password",),))
+    battery = rs485.slaves[1].battery
+    street = Street([rs485, make_can([0], batteries=[battery])], pack=[{"id": "1", "rs485": 1, "can": 0}])
+    street.run(30)
+    assert live_of(street, "1")["alarm_list"] == ["change_password"]
+    for plugged in ([False, True], [True, True], [True, False], [True, True]):
+        street.plugged = plugged
+        street.run(40)
+    assert street.payloads("jkbms/1/event") == []
+    street.plugged = [False, True]
+    street.run(40)
+    battery.protection.forced.add("cell_overvoltage")  # both know it
+    street.run(20)
+    assert [event["alarms"] for event in street.payloads("jkbms/1/event")] == [["cell_overvoltage"]]
+
+
 def test_with_both_silent_it_is_offline():
     street = crossing()
     street.run(30)

@@ -128,6 +128,11 @@ class PairedPack(Pack):
     def more_alarms(self) -> int:
         return self.can.more_alarms() if self.can.online else 0
 
+    def untold(self) -> int:
+        """CAN's word of faults ends at bit 17 (protocol/can.md section 4.7); only CAN has more_alarms()."""
+        untold = 0xFFFC if self._heard_at >= 0 and not self.on_rs485() else 0
+        return untold if self.can.online else untold | 0x10000
+
     def put_more_alarms(self, message, more: int, comma: bool) -> None:
         self.can.put_more_alarms(message, more, comma)
 
