@@ -154,6 +154,13 @@ def test_another_bit_rate_is_proposed():
     assert can_command.propose(config(interface="slcan"), found, [])["bitrate"] == 250_000
 
 
+@pytest.mark.parametrize(("interface", "listening", "said"), [("gs_usb", False, True), ("slcan", True, False)])
+def test_an_adapter_that_cannot_only_listen_is_named(interface: str, listening: bool, said: bool):
+    port = Closed("", [CanEvent("opened", 0)])
+    port.listening = listening
+    assert ("takes_part" in words(can_findings.judge(heard([], port, interface=interface), []))) == said
+
+
 def test_the_proposal_can_be_loaded():
     found = heard(frames_of(make_can([0, 4]), 12))
     facts = can_findings.pack_facts(found)

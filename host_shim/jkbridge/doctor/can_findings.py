@@ -56,6 +56,8 @@ class Heard:
     elsewhere: int = 0
     """Bit rate at which frames come, where none come at the one configured."""
     listening: bool = False
+    takes_part: bool = False
+    """It could not be told to listen only, although the bit rate is ours to set."""
     errors: int = 0
     seconds: float = 0.0
     strangers: Counter[str] = field(default_factory=Counter)
@@ -80,6 +82,9 @@ def judge(heard: Heard, expected: list[int]) -> list[Told]:
             "controlled", f"another device controls this battery: {bus.orders} frames 18F0F428 were heard",
             "It can switch charging and discharging. Nobody should send it but a display of yours.", True,
         ))  # fmt: skip
+    if heard.takes_part:
+        found.append(Told("takes_part", "this kind of adapter cannot only listen: it acknowledges what it hears",
+                          "A wrong bit rate disturbs the bus. It never sends a frame.", True))
     return sorted(found, key=lambda told: told.healthy)
 
 
