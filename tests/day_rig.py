@@ -1,9 +1,10 @@
 """A device whose day passes in a minute: main.py on the unix port with a clock, packs and a broker of this file.
 
 Nothing sleeps: whenever the program rests, the time jumps to the next moment at which something is due, as
-bridge.sleep_ms says, or something arrives, and up to 3 ms further. The clock wraps 2**30 ms in the third hour; time.time() is set by NTP in
-the fifth and back in the ninth. The broker cuts the connection every fourth hour and sends Home Assistant's birth
-message every second hour with QoS 1, with packet ids from 65530 on. Prints one line of JSON at the end.
+bridge.sleep_ms says, or something arrives, and up to 3 ms further. The clock wraps 2**30 ms in the third hour;
+time.time() is set by NTP in the fifth and back in the ninth. The broker cuts the connection every fourth hour and
+sends Home Assistant's birth message every second hour with QoS 1, with packet ids from 65530 on. Prints one line of
+JSON at the end.
 
 Arguments: hours, packs, interval in s.
 """
@@ -29,7 +30,7 @@ class World:
         self.ms = 0  # since the start
         self.loop = None
         self.hour = 0
-        self.heap = []  # bytes in use after a collection, each hour
+        self.heap = [0] * (HOURS + 1)  # bytes in use after a collection, at the end of each hour
         self.turns = 0
         self.fed = 0  # the watchdog
         self.hungry = 0  # longest time it was not
@@ -74,7 +75,7 @@ def begin_hour():
     """Quarter past is quiet: nothing is announced and no connection is made then."""
     world.hour += 1
     gc.collect()
-    world.heap.append(gc.mem_alloc())
+    world.heap[world.hour] = gc.mem_alloc()
     if world.hour == HOURS:
         raise KeyboardInterrupt
     broker.begin_hour(world.hour)
@@ -104,7 +105,7 @@ class Machine:
             world.fed = world.ms
 
     @staticmethod
-    def UART(*_, **__):  # noqa: N802
+    def UART(*_, **__):
         return uart
 
     @staticmethod
@@ -187,13 +188,15 @@ class Broker:
         self.out = []
         self.sock = None
         self.pid = 65530
-        self.wanted = []  # packet ids sent
-        self.acknowledged = []
+        self.wanted = [0] * (HOURS + 1)  # packet id sent in each hour
+        self.acknowledged = [0] * (HOURS + 1)
         self.connections = 0
         self.live = [0] * (PACKS + 1)
         self.discovery = [0] * (HOURS + 1)  # messages in each hour
-        self.states = []  # values of bridge/state, with the hour
-        self.health = b""
+        self.online = [0] * (HOURS + 1)  # times bridge/state was published, in each hour
+        self.offline = [0] * (HOURS + 1)
+        self.health = bytearray(2000)
+        self.health_at = self.health_end = 0
 
     def begin_hour(self, hour):
         if hour % 4 == 0:
@@ -203,7 +206,7 @@ class Broker:
             return
         pid = self.pid
         self.pid = pid + 1 if pid < 65535 else 1
-        self.wanted.append(pid)
+        self.wanted[hour] = pid
         topic = b"homeassistant/status"
         body = bytes((0, len(topic))) + topic + bytes((pid >> 8, pid & 255)) + b"online"
         self.say(bytes((0x32, len(body))) + body)
@@ -226,7 +229,7 @@ class Broker:
         elif kind == 12:
             self.say(b"\xd0\x00")
         elif kind == 4:
-            self.acknowledged.append(body[0] << 8 | body[1])
+            self.acknowledged[world.hour] = body[0] << 8 | body[1]
         elif kind == 3:
             self.published(body)
 
@@ -239,9 +242,12 @@ class Broker:
         elif topic.startswith(b"homeassistant/"):
             self.discovery[world.hour] += 1
         elif topic == b"jkbms/bridge/state":
-            self.states.append([world.hour, bytes(body[2 + length :]).decode()])
+            states = self.online if bytes(body[2 + length :]) == b"online" else self.offline
+            states[world.hour] += 1
         elif topic == b"jkbms/bridge/health":
-            self.health = bytes(body[2 + length :])
+            self.health[: len(body)] = body
+            self.health_at = 2 + length
+            self.health_end = len(body)
 
 
 class Socket:
@@ -310,7 +316,9 @@ class Board:
 
 uart = Uart()
 broker = Broker()
-for name, stand_in in (("time", Time), ("machine", Machine), ("socket", Network), ("usocket", Network), ("board", Board)):
+for name in ("socket", "usocket"):
+    sys.modules[name] = Network
+for name, stand_in in (("time", Time), ("machine", Machine), ("board", Board)):
     sys.modules[name] = stand_in
 random.seed(1)
 with open("config.json", "w") as file:
@@ -329,12 +337,11 @@ def begin_and_keep():
 
 main.begin = begin_and_keep
 status = main.main()
-health = json.loads(broker.health.decode())
-print(
-    json.dumps({
-        "status": status, "heap": world.heap, "turns": world.turns, "hungry": world.hungry, "count": uart.count[1:],
-        "early": uart.early[1:], "late": uart.late[1:], "live": broker.live[1:], "wanted": broker.wanted,
-        "acknowledged": broker.acknowledged, "connections": broker.connections, "discovery": broker.discovery,
-        "states": broker.states, "uptime": health["uptime"], "health": health,
-    })
-)  # fmt: skip
+health = json.loads(bytes(broker.health[broker.health_at : broker.health_end]).decode())
+results = {
+    "status": status, "resets": world.resets, "heap": world.heap, "turns": world.turns, "hungry": world.hungry,
+    "count": uart.count[1:], "early": uart.early[1:], "late": uart.late[1:], "live": broker.live[1:],
+    "wanted": broker.wanted, "acknowledged": broker.acknowledged, "connections": broker.connections,
+    "discovery": broker.discovery, "online": broker.online, "offline": broker.offline, "health": health,
+}  # fmt: skip
+print(json.dumps(results))

@@ -175,13 +175,19 @@ class Poller(Exchange):
             if pack.misses > 1:  # back after a silence: what it is may have changed (and old times do not compare)
                 pack.notes[DUE + 1] = pack.notes[DUE + 3] = now
             pack.misses = 0
-            pack.notes[DUE + _LIVE] = after(self.sent_at if pack is self.pack else now, self.interval)
+            self._due_again(pack, self.sent_at if pack is self.pack else now)
         elif verdict == AGAIN:
             pack.notes[DUE + kind] = now
         elif verdict == LATER:
             pack.notes[DUE + kind] = after(now, _AGAIN)
         else:
             pack.notes[DUE + kind] = after(now, _SETTINGS_EVERY if kind == _SETTINGS else _ABOUT_EVERY)
+
+    def _due_again(self, pack, asked: int) -> None:
+        """Live values of a pack that was asked for them then. Small delays do not add up; on a line that cannot keep
+        the pace, the interval counts from the question."""
+        due = pack.notes[DUE + _LIVE]
+        pack.notes[DUE + _LIVE] = after(due if since(asked, due) < self.interval else asked, self.interval)
 
     def damaged(self, now: int) -> None:
         """An answer came, but not a good one: the pack is there, so it is asked again soon."""
