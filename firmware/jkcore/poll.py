@@ -17,6 +17,7 @@ _SHORT = const(300)  # time-out of a silent pack
 _LONG = const(1500)  # and of every eighth question to it
 _SETTINGS_EVERY = const(60000)
 _ABOUT_EVERY = const(900000)
+_SLIP = const(500)  # a delay that is made up for
 _SOON = const(1000)  # after a damaged answer, at least
 _AGAIN = const(10000)  # settings or about did not come, or never agree: try again then
 
@@ -185,9 +186,10 @@ class Poller(Exchange):
 
     def _due_again(self, pack, asked: int) -> None:
         """Live values of a pack that was asked for them then. Small delays do not add up; on a line that cannot keep
-        the pace, the interval counts from the question."""
+        the pace, the interval counts from the question, else some packs would get more than others."""
         due = pack.notes[DUE + _LIVE]
-        pack.notes[DUE + _LIVE] = after(due if since(asked, due) < self.interval else asked, self.interval)
+        small = self.interval and since(asked, due) < _SLIP
+        pack.notes[DUE + _LIVE] = after(due if small else asked, self.interval)
 
     def damaged(self, now: int) -> None:
         """An answer came, but not a good one: the pack is there, so it is asked again soon."""
