@@ -51,6 +51,25 @@ def test_the_interval_is_kept_without_drift(interval):
     assert abs((asked[-1] - asked[1]) / (len(asked) - 2) - 1000 * interval) < 60
 
 
+def test_delays_of_the_loop_do_not_add_up():
+    """Every question comes up to a step late; the hundredth is not a hundred steps late."""
+    bench = Bench([1, 2], interval=2)
+    bench.step = 27
+    bench.run(400_000)
+    for address in (1, 2):
+        asked = [at for at, who, kind in bench.requests if who == address and kind == cb.LIVE][2:]
+        assert len(asked) > 190
+        assert all(abs(at - asked[0] - 2000 * n) < 300 for n, at in enumerate(asked))
+
+
+def test_a_line_that_cannot_keep_the_pace_is_shared_equally():
+    bench = Bench(list(range(1, 16)), interval=1)
+    bench.run(200_000)
+    counts = [len([1 for _, who, kind in bench.requests if who == n and kind == cb.LIVE]) for n in range(1, 16)]
+    assert min(counts) > 60
+    assert max(counts) - min(counts) <= 3
+
+
 def exchanges(house: House) -> list[tuple[int, int, int]]:
     """(request, last byte of its answer, next request) for every answered request."""
     found = []

@@ -20,7 +20,10 @@ EVERY_TURN = {
 }
 
 
-@pytest.mark.parametrize("name", ["test_device_mqtt", "test_device_ports", "test_device_loop", "test_device_files"])
+SHARED = ["test_device_mqtt", "test_device_ports", "test_device_loop", "test_device_files", "test_device_boots"]
+
+
+@pytest.mark.parametrize("name", SHARED)
 def test_on_32_bits(name):
     done = mp.run_wasm(mp.RUNNER, [name])
     assert done.returncode == 0, done.stdout

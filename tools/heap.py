@@ -86,7 +86,8 @@ def install_board(
     (folder / "frames.bin").write_bytes(frames or rs485_frames())
     bus = bus or {"packs": list(range(1, packs + 1))}
     config = {"bus": bus, "mqtt": {"host": "192.168.1.10"}, "log": "warning"}
-    (folder / "config.json").write_text(json.dumps(config))
+    for name in ("config.json", "config.good.json"):  # as after the first time it was online
+        (folder / name).write_text(json.dumps(config))
 
 
 def rs485_frames() -> bytes:

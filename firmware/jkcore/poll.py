@@ -17,6 +17,7 @@ _SHORT = const(300)  # time-out of a silent pack
 _LONG = const(1500)  # and of every eighth question to it
 _SETTINGS_EVERY = const(60000)
 _ABOUT_EVERY = const(900000)
+_SLIP = const(500)  # a delay that is made up for
 _SOON = const(1000)  # after a damaged answer, at least
 _AGAIN = const(10000)  # settings or about did not come, or never agree: try again then
 
@@ -175,13 +176,20 @@ class Poller(Exchange):
             if pack.misses > 1:  # back after a silence: what it is may have changed (and old times do not compare)
                 pack.notes[DUE + 1] = pack.notes[DUE + 3] = now
             pack.misses = 0
-            pack.notes[DUE + _LIVE] = after(self.sent_at if pack is self.pack else now, self.interval)
+            self._due_again(pack, self.sent_at if pack is self.pack else now)
         elif verdict == AGAIN:
             pack.notes[DUE + kind] = now
         elif verdict == LATER:
             pack.notes[DUE + kind] = after(now, _AGAIN)
         else:
             pack.notes[DUE + kind] = after(now, _SETTINGS_EVERY if kind == _SETTINGS else _ABOUT_EVERY)
+
+    def _due_again(self, pack, asked: int) -> None:
+        """Live values of a pack that was asked for them then. Small delays do not add up; on a line that cannot keep
+        the pace, the interval counts from the question, else some packs would get more than others."""
+        due = pack.notes[DUE + _LIVE]
+        small = self.interval and since(asked, due) < _SLIP
+        pack.notes[DUE + _LIVE] = after(due if small else asked, self.interval)
 
     def damaged(self, now: int) -> None:
         """An answer came, but not a good one: the pack is there, so it is asked again soon."""

@@ -25,19 +25,22 @@ def text_of(error, secrets=()):
     sys.print_exception(error, out)
     text = hide(out.getvalue().strip(), secrets)
     if len(text) > LONGEST:
-        text = text[len(text) - LONGEST :]
-        text = "..." + text[text.find("\n") :]
+        text = "..." + text[len(text) - LONGEST :]
     return text
 
 
 def hide(text, secrets):
     """The text without the secrets. In the lines that name files, a short one may be part of any name: it stays."""
-    lines = text.split("\n")
     for word in secrets:
-        for i in range(len(lines)):
-            if len(word) > 3 or not lines[i].startswith('  File "'):
-                lines[i] = lines[i].replace(word, _MASK)
-    return "\n".join(lines)
+        if len(word) > 3:
+            text = text.replace(word, _MASK)
+        else:
+            lines = text.split("\n")
+            for i in range(len(lines)):
+                if not lines[i].startswith('  File "'):
+                    lines[i] = lines[i].replace(word, _MASK)
+            text = "\n".join(lines)
+    return text
 
 
 def secrets_of(configuration):
