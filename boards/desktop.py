@@ -2,6 +2,7 @@
 
 Wiring: none. The serial line is a TCP socket: the simulator's (`jkbridge simulate --tcp`), or that of a serial
         server in raw mode, such as ser2net.
+
 Use:    put this file as board.py beside main.py, jkcore/, jkdevice/, umqtt/ (tools/fetch_umqtt.py) and
         config.json: {"bus": {"port": "tcp://127.0.0.1:8899", "packs": [1, 2]}, "mqtt": {"host": "127.0.0.1"}}
         then run `micropython main.py`. Ctrl-C ends it with "offline" published. SIGTERM cannot be caught on

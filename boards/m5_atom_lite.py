@@ -6,8 +6,8 @@ Wiring:
     GND    -> RS485 jack pins 3, 6 (GND)
 
 The base turns by itself. Its fourth terminal is a supply of up to 12 V for the ATOM: never connect it to the battery's
-jack; the ATOM may as well be fed by its USB. The vendor's forum has a report of
-lost bytes at 115200 baud on this base: if bad checksums are counted on a short line, use another board.
+jack; the ATOM may as well be fed by its USB. The vendor's forum has a report of lost bytes at 115200 baud on this
+base: if bad checksums are counted on a short line, use another board.
 
 The base's label says TX19, RX22: seen from the ATOM, as the vendor's example for it has them.
 """
