@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import board_rules
+import board_chips
 
 
 class Pin:
@@ -82,7 +82,7 @@ class Machine:
 
     def __init__(self, chip: str) -> None:
         self.name = chip
-        self.chip = board_rules.CHIPS[chip]
+        self.chip = board_chips.CHIPS[chip]
         self.made: list[tuple[int, int | None, int | None]] = []
         self.levels: list[tuple[Any, int]] = []
         self.watchdogs: list[int] = []
@@ -96,7 +96,7 @@ class Machine:
         return Spi(self, number, **how)
 
     def WDT(self, timeout: int) -> object:
-        if self.name == "rp2040" and timeout > board_rules.PICO_WATCHDOG:
+        if self.name == "rp2040" and timeout > board_chips.PICO_WATCHDOG:
             raise ValueError("timeout exceeds 8388")
         self.watchdogs.append(timeout)
         return object()
