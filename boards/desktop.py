@@ -2,18 +2,21 @@
 
 Wiring: none. The serial line is a TCP socket: the simulator's (`jkbridge simulate --tcp`), or that of a serial
         server in raw mode, such as ser2net.
+
 Use:    put this file as board.py beside main.py, jkcore/, jkdevice/, umqtt/ (tools/fetch_umqtt.py) and
         config.json: {"bus": {"port": "tcp://127.0.0.1:8899", "packs": [1, 2]}, "mqtt": {"host": "127.0.0.1"}}
         then run `micropython main.py`. Ctrl-C ends it with "offline" published. SIGTERM cannot be caught on
         this port: the process ends at once, and the broker publishes "offline" for it (the will).
 
-What a board file may hold: these constants and nothing else (no import, no code, so that it can be checked
-anywhere). A pin is a number of the chip; what is not there is None or (); the source of every pin stands
-behind it as a comment.
+What a board file may hold: these constants, all of them, and nothing else (no import, no code, so that it can be
+checked anywhere; tests/test_boards.py does). A pin is a number of the chip; what is not there is None or (); the
+source of every pin stands behind it as a comment. After a change: python tools/boards_doc.py writes docs/boards.md.
     NAME         word; also the file's name
+    CHIP         "esp32", "esp32s3", "esp32c3", "rp2040" or "unix"
+    FIRMWARE     name of the download at micropython.org/download, None where nothing is flashed
     SERIAL       RS485 lines: (name, uart, tx, rx, de, de_active); bus.port chooses one by its name.
                  de: direction pin, None where the transceiver turns by itself; de_active: its level while
-                 sending, 1 or 0. Never the UART of the console. (): only lines on TCP
+                 sending, 1 or 0, None without the pin. Never the UART of the console. (): only lines on TCP
     CAN          CAN controllers: rows that begin with (name, kind, ...); bus.port chooses one by its name:
                  "bus": {"kind": "can", "port": "can0", "bitrate": 500000}; without port the first. listen_only is
                  false but for twai unless it is given: a battery alone on the bus needs one that acknowledges
@@ -26,23 +29,23 @@ behind it as a comment.
                  "esp32s3" or "esp32c3". Experimental, never run on hardware: only used if bus.port names it
     POWER        ((pin, level), ...) set first, in this order: supplies, enable and shut-down inputs
     NETWORK      None: the system has one; "wifi"; "lan"
-    LAN          arguments of network.LAN as ((name, value), ...); mdc, mdio, power, ref_clk are pins, phy_type is the
-                 name of a constant of the module network
+    LAN          arguments of network.LAN as ((name, value), ...), () without it. mdc, mdio, power, reset, ref_clk:
+                 pins, given to it as machine.Pin(number); phy_addr: a number; phy_type: the name of a constant of
+                 module network, "PHY_LAN8720"; ref_clk_mode: the name of one of machine.Pin, "IN" or "OUT"
     WATCHDOG_MS  of machine.WDT, 0 for none; a Pico cannot exceed 8388
-    CHIP         "esp32", "esp32s3", "esp32c3", "rp2040", "unix"
-    FIRMWARE     name of the MicroPython download that runs on it
-    STRAPPING_OK ((pin, why), ...): strapping pins this board uses all the same
-    UNSURE       pins to be verified on the schematic before anything is connected
+    WAIVED       ((pin, "why it is right here"), ...) pins in use that are better left alone: those read at reset
+                 (strapping), and 16 and 17 of an ESP32, which belong to the PSRAM where a module has it
+    UNSURE       ((pin, "what is not certain"), ...) pins in use to verify on the schematic before the first start
 """
 
 NAME = "desktop"
 CHIP = "unix"
-FIRMWARE = "unix port"
+FIRMWARE = None
 SERIAL = ()
 CAN = ()
 POWER = ()
 NETWORK = None
 LAN = ()
 WATCHDOG_MS = 0
-STRAPPING_OK = ()
+WAIVED = ()
 UNSURE = ()

@@ -1,37 +1,56 @@
-"""Board `esp32_devkit`: ESP32 DevKit (ESP32-WROOM-32) with a MAX3485 or MAX13487 module, and perhaps an MCP2515 module.
+"""Board `esp32_devkit`: ESP32 DevKit (WROOM or WROVER) with modules of one's own for RS485 and CAN.
 
-Wiring: RS485 module: DI to GPIO25, RO to GPIO33, VCC to 3V3, GND to GND. MAX3485: DE and /RE together to GPIO32, with
-        10 kilohm to GND so that it listens while the ESP32 starts. MAX13487 and others that turn by themselves: leave
-        GPIO32 free.
-        RS485: A to pin 2 or 7 of the battery's RJ45, B to pin 1 or 8, GND to 3 or 6; swap A and B if nothing is
-        heard.
-        MCP2515 module: SCK 22, SI 21, SO 19, CS 18, INT 23. Read the crystal on it: most have 8 MHz, this file says
-        so.
-        A module with a TJA1050 needs 5 V, and its SO and INT must be brought down to 3.3 V: better one with a
-        SN65HVD230.
-        CAN: H to pin 4 or 5 of the battery's CAN jack, L to the other one. JK's manuals say 4 = L, 5 = H, a user's
-        working cable has 4 = H, 5 = L, and the drawing may count from the other side: if nothing is heard, swap
-        them, it harms nothing. GND to pin 7 (or 2). 120 ohm at both ends of the bus.
-        A CAN transceiver without controller (SN65HVD230): its CTX to GPIO27, CRX to GPIO26.
-        The CAN controller is the one inside the ESP32: stock MicroPython has no driver for it. jkbridge's own
-        receiver
-        works on its registers, only listens, is experimental and was never run on hardware: it is used only if
-        bus.port names its row, "twai".
+Wiring:
+    GPIO25 -> MAX3485 DI
+    GPIO33 -> MAX3485 RO
+    GPIO32 -> MAX3485 DE and /RE, joined
+    GPIO13 -> MAX13487E DI
+    GPIO14 -> MAX13487E RO, lowered to 3.3 V
+    GPIO22 -> MCP2515 SCK
+    GPIO21 -> MCP2515 SI (MOSI)
+    GPIO19 -> MCP2515 SO (MISO)
+    GPIO18 -> MCP2515 CS
+    GPIO23 -> MCP2515 INT
+    GPIO27 -> SN65HVD230 D (CTX)
+    GPIO26 -> SN65HVD230 R (CRX)
+    A of the RS485 module -> RS485 jack pins 2, 7 (A)
+    B of the RS485 module -> RS485 jack pins 1, 8 (B)
+    GND                   -> RS485 jack pins 3, 6 (GND)
+    H of the CAN module   -> CAN jack pin 4, or 5 (H)
+    L of the CAN module   -> CAN jack pin 5, or 4 (L)
+    GND                   -> CAN jack pin 2, or 7 (GND)
+
+One module is enough: wire what you have and name its line in bus.port. "max3485" (the default) is any 3.3 V part
+with a direction pin: MAX3485, SP3485, THVD1400. 10 kohm from DE to GND keep the line free while the chip starts.
+"max13487" is any module that turns by itself. The MAX13487E itself is a 5 V part: 5 V supply, RO to the ESP32 over
+1 kohm with 2 kohm to GND, /RE and SHDN high. Many modules sold as 3.3 V "auto" need none of that.
+
+"mcp2515": cheap modules have an 8 MHz crystal; correct the row if yours says 16.000. Those with a TJA1050 need 5 V,
+and SO and INT then lowered to 3.3 V; a module with an SN65HVD230 runs on 3.3 V.
+
+Stock MicroPython has no driver for the CAN controller inside this chip. The experimental receiver of its registers
+has never run on hardware; it is used only where bus.port is "twai", and then it listens only: somebody else on the
+bus must acknowledge, a battery alone with it is not heard.
+
+CAN jack: JK's manuals say 4 = L, 5 = H, 7 = GND; a user's working cable has 4 = H, 5 = L. Both can be true, because
+the drawing may count the pins from the other side (then GND is 2). Check with a meter against GND, H stands a little
+above L; if nothing is heard, swap the two: it harms nothing.
 """
 
 NAME = "esp32_devkit"
 CHIP = "esp32"
 FIRMWARE = "ESP32_GENERIC"
 SERIAL = (
-    ("rs485", 1, 25, 33, 32, 1),  # free pins, no strapping pin, not in the way of PSRAM (16, 17)
+    ("max3485", 1, 25, 33, 32, 1),  # free choice: no strapping, flash or PSRAM pin (Espressif, ESP32 datasheet)
+    ("max13487", 2, 13, 14, None, None),  # free choice; 13 has a pull-up at reset: DI idles high, the line stays free
 )
 CAN = (
-    ("can0", "mcp2515", 1, 22, 21, 19, 18, 23, None, 8000000),  # pins as Battery-Emulator's hw_devkit has them
-    ("twai", "twai", "esp32", 27, 26),  # pins as Battery-Emulator's hw_devkit has them
+    ("mcp2515", "mcp2515", 1, 22, 21, 19, 18, 23, None, 8000000),  # as dalathegreat/Battery-Emulator, hw_devkit.h
+    ("twai", "twai", "esp32", 27, 26),  # as dalathegreat/Battery-Emulator, hw_devkit.h
 )
 POWER = ()
 NETWORK = "wifi"
 LAN = ()
-WATCHDOG_MS = 20000
-STRAPPING_OK = ()
+WATCHDOG_MS = 30000
+WAIVED = ()
 UNSURE = ()

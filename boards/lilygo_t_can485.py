@@ -1,35 +1,48 @@
-"""Board `lilygo_t_can485`: LilyGO T-CAN485 (ESP32, MAX13487E, SN65HVD231).
+"""Board `lilygo_t_can485`: LilyGO T-CAN485 (ESP32, MAX13487E that turns by itself, SN65HVD231).
 
-Wiring: the screw terminals of the board.
-        RS485: A to pin 2 or 7 of the battery's RJ45, B to pin 1 or 8, GND to 3 or 6; swap A and B if nothing is
-        heard.
-        CAN: H to pin 4 or 5 of the battery's CAN jack, L to the other one. JK's manuals say 4 = L, 5 = H, a user's
-        working cable has 4 = H, 5 = L, and the drawing may count from the other side: if nothing is heard, swap
-        them, it harms nothing. GND to pin 7 (or 2). 120 ohm at both ends of the bus.
-        The vendor's header gives CAN TX 26, RX 27; the users of Battery-Emulator and ESPHome run 27, 26: taken here.
-        The CAN controller is the one inside the ESP32: stock MicroPython has no driver for it. jkbridge's own
-        receiver
-        works on its registers, only listens, is experimental and was never run on hardware: it is used only if
-        bus.port names its row, "twai".
+Wiring:
+    A      -> RS485 jack pins 2, 7 (A)
+    B      -> RS485 jack pins 1, 8 (B)
+    GND    -> RS485 jack pins 3, 6 (GND)
+    H      -> CAN jack pin 4, or 5 (H)
+    L      -> CAN jack pin 5, or 4 (L)
+    GND    -> CAN jack pin 2, or 7 (GND)
+
+Without its three supply and enable pins the RS485 side is deaf; POWER sets them. 23 low is the fast mode of the CAN
+transceiver.
+
+Stock MicroPython has no driver for the CAN controller inside this chip. The experimental receiver of its registers
+has never run on hardware; it is used only where bus.port is "twai", and then it listens only: somebody else on the
+bus must acknowledge, a battery alone with it is not heard.
+
+The vendor's two files disagree about CAN: an old config.h says TX 26, RX 27; its newer pin_config.h (2024) says TX
+27, RX 26, as do Battery-Emulator and ESPHome users. The latter stands here.
+
+CAN jack: JK's manuals say 4 = L, 5 = H, 7 = GND; a user's working cable has 4 = H, 5 = L. Both can be true, because
+the drawing may count the pins from the other side (then GND is 2). Check with a meter against GND, H stands a little
+above L; if nothing is heard, swap the two: it harms nothing.
 """
 
 NAME = "lilygo_t_can485"
 CHIP = "esp32"
 FIRMWARE = "ESP32_GENERIC"
 SERIAL = (
-    ("rs485", 1, 22, 21, None, 1),  # LilyGO T-CAN485 examples RS485/config.h, esphome rs485.yaml; turns by itself
+    ("rs485", 1, 22, 21, None, None),  # Xinyuan-LilyGO/T-CAN485, pin_config.h and config.h
 )
 CAN = (
-    ("twai", "twai", "esp32", 27, 26),  # Battery-Emulator hw_lilygo.h, ESPHome users
+    ("twai", "twai", "esp32", 27, 26),  # Xinyuan-LilyGO/T-CAN485, pin_config.h; Battery-Emulator, hw_lilygo.h
 )
 POWER = (
-    (16, 1),  # 5 V boost on: without it both transceivers are dead; LilyGO config.h
-    (19, 1),  # SHDN of the MAX13487E: high = on; LilyGO config.h
-    (17, 1),  # /RE, auto-direction enable: high, or it is deaf; LilyGO config.h
-    (23, 0),  # slope of the CAN transceiver: low = high speed; LilyGO config.h
+    (16, 1),  # 5 V of both transceivers (ME2107). Xinyuan-LilyGO/T-CAN485, pin_config.h
+    (19, 1),  # MAX13487E SHDN: high = on. T-CAN485, config.h; Battery-Emulator, hw_lilygo.h
+    (17, 1),  # MAX13487E /RE: high = it turns by itself. T-CAN485, config.h; Battery-Emulator, hw_lilygo.h
+    (23, 0),  # SN65HVD231 Rs: low = full speed. T-CAN485, pin_config.h; Battery-Emulator, hw_lilygo.h
 )
 NETWORK = "wifi"
 LAN = ()
-WATCHDOG_MS = 20000
-STRAPPING_OK = ()
+WATCHDOG_MS = 30000
+WAIVED = (
+    (16, "wired so by the vendor; no PSRAM"),
+    (17, "wired so by the vendor; no PSRAM"),
+)
 UNSURE = ()

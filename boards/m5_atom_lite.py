@@ -1,23 +1,27 @@
-"""Board `m5_atom_lite`: M5Stack ATOM Lite on an ATOMIC RS485 base (K045, SP3485).
+"""Board `m5_atom_lite`: M5Stack ATOM Lite with ATOMIC RS485 (K045: SP3485 that turns by itself).
 
-Wiring: the terminals of the base.
-        RS485: A to pin 2 or 7 of the battery's RJ45, B to pin 1 or 8, GND to 3 or 6; swap A and B if nothing is
-        heard.
-        The base turns by itself. A user reported lost bytes at 115200 baud on it (M5 forum 2144): watch the counters
-        in
-        bridge/health.
+Wiring:
+    A      -> RS485 jack pins 2, 7 (A)
+    B      -> RS485 jack pins 1, 8 (B)
+    GND    -> RS485 jack pins 3, 6 (GND)
+
+The base turns by itself. Its fourth terminal is a supply of up to 12 V for the ATOM: never connect it to the battery's
+jack; the ATOM may as well be fed by its USB. The vendor's forum has a report of lost bytes at 115200 baud on this
+base: if bad checksums are counted on a short line, use another board.
+
+The base's label says TX19, RX22: seen from the ATOM, as the vendor's example for it has them.
 """
 
 NAME = "m5_atom_lite"
 CHIP = "esp32"
 FIRMWARE = "M5STACK_ATOM"
 SERIAL = (
-    ("rs485", 1, 19, 22, None, 1),  # M5Stack docs, ATOMIC RS485 (atomic485)
+    ("rs485", 1, 19, 22, None, None),  # m5stack/M5-ProductExampleCodes, AtomBase/AtomicRS485
 )
 CAN = ()
 POWER = ()
 NETWORK = "wifi"
 LAN = ()
-WATCHDOG_MS = 20000
-STRAPPING_OK = ()
+WATCHDOG_MS = 30000
+WAIVED = ()
 UNSURE = ()

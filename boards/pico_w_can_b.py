@@ -1,10 +1,18 @@
-"""Board `pico_w_can_b`: Raspberry Pi Pico W on a Waveshare Pico-CAN-B (MCP2515 with 16 MHz).
+"""Board `pico_w_can_b`: Raspberry Pi Pico W on Waveshare Pico-CAN-B (MCP2515, 16 MHz).
 
-Wiring: the CAN terminals of the board.
-        CAN: H to pin 4 or 5 of the battery's CAN jack, L to the other one. JK's manuals say 4 = L, 5 = H, a user's
-        working cable has 4 = H, 5 = L, and the drawing may count from the other side: if nothing is heard, swap
-        them, it harms nothing. GND to pin 7 (or 2). 120 ohm at both ends of the bus.
-        Some boards carry INT on GP22 and CS on GP19 (solder jumpers): this file has INT 21, CS 5.
+Wiring:
+    H      -> CAN jack pin 4, or 5 (H)
+    L      -> CAN jack pin 5, or 4 (L)
+    GND    -> CAN jack pin 2, or 7 (GND)
+
+CAN jack: JK's manuals say 4 = L, 5 = H, 7 = GND; a user's working cable has 4 = H, 5 = L. Both can be true, because
+the drawing may count the pins from the other side (then GND is 2). Check with a meter against GND, H stands a little
+above L; if nothing is heard, swap the two: it harms nothing.
+
+The same source names GP19 and GP22 as a second choice for CS and INT: if the controller does not answer, look at how
+the board in your hands is wired.
+
+The Pico's console is on USB: no UART of it is taken. Its watchdog cannot wait longer than 8.4 s.
 """
 
 NAME = "pico_w_can_b"
@@ -12,11 +20,11 @@ CHIP = "rp2040"
 FIRMWARE = "RPI_PICO_W"
 SERIAL = ()
 CAN = (
-    ("can0", "mcp2515", 0, 6, 7, 4, 5, 21, None, 16000000),  # ianchblair/LevelCrossing pindefs_wv.py
+    ("can", "mcp2515", 0, 6, 7, 4, 5, 21, None, 16000000),  # ianchblair/LevelCrossing, pindefs_wv.py
 )
 POWER = ()
 NETWORK = "wifi"
 LAN = ()
 WATCHDOG_MS = 8000
-STRAPPING_OK = ()
+WAIVED = ()
 UNSURE = ()

@@ -1,29 +1,37 @@
-"""Board `waveshare_s3_rs485_can`: Waveshare ESP32-S3-RS485-CAN (SP3485, CAN transceiver, 7 to 36 V supply).
+"""Board `waveshare_s3_rs485_can`: Waveshare ESP32-S3-RS485-CAN (SP3485 with a direction pin).
 
-Wiring: the screw terminals of the board.
-        RS485: A+ to pin 2 or 7 of the battery's RJ45, B- to pin 1 or 8, GND to 3 or 6; swap A and B if nothing is
-        heard.
-        CAN: H to pin 4 or 5 of the battery's CAN jack, L to the other one. JK's manuals say 4 = L, 5 = H, a user's
-        working cable has 4 = H, 5 = L, and the drawing may count from the other side: if nothing is heard, swap
-        them, it harms nothing. GND to pin 7 (or 2). 120 ohm at both ends of the bus.
-        The CAN controller is the one inside the ESP32-S3: stock MicroPython has no driver for it. jkbridge's own
-        receiver
-        works on its registers, only listens, is experimental and was never run on hardware: it is used only if
-        bus.port names its row, "twai".
+Wiring:
+    A+     -> RS485 jack pins 2, 7 (A)
+    B-     -> RS485 jack pins 1, 8 (B)
+    GND    -> RS485 jack pins 3, 6 (GND)
+    H      -> CAN jack pin 4, or 5 (H)
+    L      -> CAN jack pin 5, or 4 (L)
+    GND    -> CAN jack pin 2, or 7 (GND)
+
+The transceiver is turned by GPIO21: high while sending. Firmware that expects it to turn by itself was reported not
+to work on this board.
+
+Stock MicroPython has no driver for the CAN controller inside this chip. The experimental receiver of its registers
+has never run on hardware; it is used only where bus.port is "twai", and then it listens only: somebody else on the
+bus must acknowledge, a battery alone with it is not heard.
+
+CAN jack: JK's manuals say 4 = L, 5 = H, 7 = GND; a user's working cable has 4 = H, 5 = L. Both can be true, because
+the drawing may count the pins from the other side (then GND is 2). Check with a meter against GND, H stands a little
+above L; if nothing is heard, swap the two: it harms nothing.
 """
 
 NAME = "waveshare_s3_rs485_can"
 CHIP = "esp32s3"
 FIRMWARE = "ESP32_GENERIC_S3"
 SERIAL = (
-    ("rs485", 1, 17, 18, 21, 1),  # Battery-Emulator hw_waveshare.h; 21 high = send
+    ("rs485", 1, 17, 18, 21, 1),  # dalathegreat/Battery-Emulator, hw_waveshare.h (high = send)
 )
 CAN = (
-    ("twai", "twai", "esp32s3", 15, 16),  # Battery-Emulator hw_waveshare.h
+    ("twai", "twai", "esp32s3", 15, 16),  # dalathegreat/Battery-Emulator, hw_waveshare.h
 )
 POWER = ()
 NETWORK = "wifi"
 LAN = ()
-WATCHDOG_MS = 20000
-STRAPPING_OK = ()
+WATCHDOG_MS = 30000
+WAIVED = ()
 UNSURE = ()

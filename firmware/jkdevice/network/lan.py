@@ -21,6 +21,8 @@ def arguments(rows, network, pin):
     for name, value in rows:
         if name in _PINS:
             value = pin(value)
+        elif name == "ref_clk_mode":
+            value = getattr(pin, value)
         elif name == "phy_type":
             if not hasattr(network, value):
                 raise ValueError("this MicroPython has no network." + value + " (board.LAN)")
