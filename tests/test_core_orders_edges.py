@@ -42,7 +42,7 @@ def test_no_request_is_made_of_a_frame_type_that_does_not_exist():
 
 
 def test_a_preset_is_for_a_pack_that_is_set_quite_otherwise():
-    """It sets everything at once: its two known values are not compared with what it replaces."""
+    """It sets everything at once: its known values are not compared with what it replaces."""
     house = Orders()
     lower = {"power_off_voltage": 1700, "cell_undervoltage_protection": 1800, "cell_soc0_voltage": 1840,
              "cell_undervoltage_recovery": 1850}  # fmt: skip

@@ -509,11 +509,37 @@ def test_a_preset_is_read_back():
     assert house.run(b"PRESS CONFIRM 1", "preset_lfp")["status"] == "unchanged"
 
 
+def test_a_preset_is_read_back_as_a_whole():
+    """Each setting that it is known to leave behind is compared; the result names those that did not take."""
+    names = {6: "smart_sleep_voltage", 10: "cell_undervoltage_protection", 14: "cell_undervoltage_recovery",
+             18: "cell_overvoltage_protection", 22: "cell_overvoltage_recovery", 26: "balance_trigger_voltage",
+             30: "cell_soc100_voltage", 34: "cell_soc0_voltage", 38: "cell_request_charge_voltage",
+             42: "cell_request_float_voltage", 46: "power_off_voltage", 138: "balance_start_voltage",
+             98: "charge_undertemperature_protection", 102: "charge_undertemperature_recovery",
+             106: "mos_overtemperature_protection", 110: "mos_overtemperature_recovery"}  # fmt: skip
+    for firmware, temperatures in (("15.30", True), ("14.20", False), ("19.27", False)):
+        for at, value in cw.PRESET_LFP:
+            house = cw.House(cw.Battery(firmware=firmware))
+            house.pack = cw.pack(firmware=firmware)
+            cb.put(house.battery.frames[1], 6 if at != 6 else 10, 2000, 4)
+            cb.put(house.battery.frames[1], at, value + 20, 4)
+            cb.seal(house.battery.frames[1])
+            house.battery.keeps = at
+            said = house.run(b"PRESS CONFIRM 1", "preset_lfp")
+            if not temperatures and 98 <= at <= 110:  # those of other generations are others
+                assert said["status"] == "ok", said
+            else:
+                assert said["status"] == "different", (at, said)
+                assert said["reason"].count(" instead of ") == 1, said
+                assert names[at] + " " in said["reason"], said
+
+
 def test_a_preset_nobody_acknowledged_is_not_told_as_done():
-    """Its two known values may have been what they are before it; an old settings frame is no ack of it."""
+    """Its known values may have been what they are before it; an old settings frame is no ack of it."""
     for late in (False, True):
         house = cw.House()
-        cb.put(house.battery.frames[1], 46, 2500, 4)
+        for at, value in cw.PRESET_LFP:
+            cb.put(house.battery.frames[1], at, value, 4)
         cb.seal(house.battery.frames[1])
         house.battery.write = house.battery.written.append
         house.order(b"PRESS CONFIRM 1", "preset_lfp")

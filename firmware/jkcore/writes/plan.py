@@ -68,7 +68,7 @@ def make(command, reading, pack, level: int, chemistry) -> list:
             raise
         state[r] = value
     rules.check(reading, state, changed)
-    steps = _steps(command, chemistry)
+    steps = _steps(command, chemistry, reading.firmware)
     for step in steps:
         _check_rest(step, reading)
     return _ordered(steps, reading)
@@ -105,7 +105,7 @@ def _check_action(action: int, value: int, pack, chemistry) -> None:
             raise CommandError(texts.CALIBRATION, name, plain(value, places), plain(live, places))
 
 
-def _steps(command, chemistry) -> list:
+def _steps(command, chemistry, firmware: int) -> list:
     """One Step per register, in the order of the command."""
     found = []
     for i in range(len(command.rows)):
@@ -122,7 +122,9 @@ def _steps(command, chemistry) -> list:
         if r < actions.FIRST:
             step.expected.append((r, command.asked[i]))
         elif actions.cells(r):
-            step.expected = rules.preset_values(chemistry)
+            from jkcore.writes import presets
+
+            step.expected = presets.values(chemistry, firmware)
     return found
 
 

@@ -57,6 +57,7 @@ ON_CAN = const(50)
 OFFLINE = const(51)
 PRESET_UNKNOWN = const(52)
 REST = const(53)  # field of the same register, its value, lowest, highest
+PRESET_REST = const(54)  # fields, values read back and expected
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -115,6 +116,7 @@ _SENTENCES = (
     "this pack is offline: nothing is sent to it",
     "the battery did not acknowledge it, and what is read back was so before: whether it was done is not known",
     "%s, which has to be sent along with it, is %s, outside its range %s to %s",
+    "not all is read back as this preset left it on firmware 15.30: %s",
 )
 
 

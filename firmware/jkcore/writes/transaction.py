@@ -260,11 +260,19 @@ class Transaction:
         elif wrong < 0:
             self._end_step(OK, None if self._acked else (texts.ACK_LOST, ()), now)
         else:
-            self._judge(step.expected[wrong][0], step.expected[wrong][1], found[wrong], found == self._before, now)
+            self._judge(found, wrong, now)
 
-    def _judge(self, r: int, asked: int, value, same: bool, now: int) -> None:
-        """The battery is set to something else than what was asked. same: to what it was before."""
-        if not same:
+    def _judge(self, found: list, wrong: int, now: int) -> None:
+        """The battery is set to something else than what was asked. found: what is read back; wrong: index of the first
+        that is not as asked."""
+        r, asked = self._step().expected[wrong]
+        value = found[wrong]
+        if found != self._before and self._is_preset():
+            from jkcore.writes import presets
+
+            words = (presets.otherwise(self._step().expected, found),)
+            self._end_step(DIFFERENT, (texts.PRESET_REST, words), now)
+        elif found != self._before:
             words = (table.name(r), limits.told(r, asked), limits.told(r, value))
             self._end_step(DIFFERENT, (texts.DIFFERENT, words), now)
         elif self._acked:
