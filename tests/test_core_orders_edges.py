@@ -144,6 +144,42 @@ def test_a_command_that_never_had_its_turn_is_told_so():
     assert "on the bus within 10 s" in result["reason"]
 
 
+@pytest.mark.parametrize("late", [True, False])
+def test_a_write_of_ours_that_is_done_late_is_no_change_by_another_hand(late):
+    """Its result was told as not known; what is read later is what was asked. Another value is another hand's."""
+    house = Orders()
+    house.receive("jkbms/1/set/balance_trigger_voltage", "0.015")
+    house.run(10, until=lambda: bool(house.written()))
+    house.line.fault("silence", 1)
+    fault = house.line.faults[-1]
+    house.run(30, until=lambda: bool(house.payloads("jkbms/1/result")))
+    assert house.payloads("jkbms/1/result")[0]["status"] == "no_answer"
+    if not late:
+        house.line.slaves[1].battery.change({"balance_trigger_voltage": 20}, house.line.battery_seconds())
+    fault.cancel()
+    house.run(70)
+    assert house.settings()["balance_trigger_voltage"] == (0.015 if late else 0.02)
+    assert bool(house.of("jkbms/1/event")) is not late
+
+
+def test_a_change_by_another_hand_before_our_write_is_out_is_an_event():
+    house = Orders()
+    house.line.slaves[1].battery.change({"balance_trigger_voltage": 20}, house.line.battery_seconds())
+    result = house.order("1/set", {"balance_trigger_voltage": 0.015, "cell_overvoltage_recovery": 3.589,
+                                   "cell_soc100_voltage": 3.588})  # fmt: skip
+    assert result[0]["status"] == "refused"
+    house.run(5)
+    assert house.payloads("jkbms/1/event")[0]["changed"] == {"balance_trigger_voltage": {"old": 0.01, "new": 0.02}}
+
+
+def test_a_pack_does_not_get_the_address_of_another():
+    house = Orders()
+    result = house.order("1/set/device_address", "2 CONFIRM 1")
+    assert result[0]["status"] == "refused"
+    assert "address 2 is that of pack 2" in result[0]["reason"]
+    assert registers(house) == []
+
+
 def test_an_unlock_that_is_ended_counts_for_what_has_not_been_sent_yet():
     house = Orders(writes="off", unlock="all")
     house.order("bridge/set/unlock", "all 5")

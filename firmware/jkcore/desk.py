@@ -17,6 +17,8 @@ from jkcore.writes.lock import WORDS, Lock
 
 _MOST = const(8)  # commands waiting, and results the session has not taken; the log has those that are lost
 _LONGEST_WORD = const(48)
+_SURE = const(600000)  # so long a write that was not read back may still be done
+_MOST_UNSURE = const(32)
 
 
 class Desk:
@@ -35,6 +37,7 @@ class Desk:
             if entry["chemistry"]:
                 self._chemistry[entry["id"].encode()] = entry["chemistry"]
         self._waiting = []  # (pack, command, time of receipt)
+        self._unsure = []  # (pack, row or -1 for any, value, time) of writes that were not read back
         self._results = []  # (id of the pack, command, transaction or CommandError)
         self._subscribed = 0
 
@@ -126,10 +129,14 @@ class Desk:
         """Now and then: end what is done, begin what waits."""
         idle = True
         self._withdraw(now)
+        while self._unsure and (since(now, self._unsure[0][3]) > _SURE or len(self._unsure) > _MOST_UNSURE):
+            self._unsure.pop(0)
         for bus in self._bridge.buses:
             job = bus.job
             if job is not None and not job.busy():
                 bus.job = None
+                for r, value in job.unsure():
+                    self._unsure.append((job.pack, r, value, now))
                 job.pack.pending |= SETTINGS | ABOUT
                 job.pack.notes[pk.DUE + 1] = job.pack.notes[pk.DUE + 3] = now  # whatever came of it is read soon
                 self._done(job.pack.id, job.command, job)
@@ -158,7 +165,7 @@ class Desk:
                 elif not pack.online:  # a pack that is gone would hold the others up for 10 s with every command
                     reason = CommandError(texts.OFFLINE)
                 else:
-                    reason = self._closed(command, now)
+                    reason = self._closed(command, now) or self._taken(bus, pack, command)
                 if reason is not None:
                     self._done(pack.id, command, reason)
                 else:
@@ -173,6 +180,19 @@ class Desk:
         from jkcore.writes.refusal import CommandError
 
         return CommandError(texts.TIER, command.names[0], WORDS[command.least], self.word(now))
+
+    def _taken(self, bus, pack, command):
+        """Why a pack may not get the address that the command gives it: another one has it. None: it may."""
+        if "device_address" not in command.names:
+            return None
+        from jkcore.writes import texts
+        from jkcore.writes.refusal import CommandError
+
+        address = command.asked[command.names.index("device_address")]
+        for other in bus.packs:
+            if other is not pack and other.address == address and other.counts[pk.ANSWERS]:
+                return CommandError(texts.TAKEN, address, other.id.decode())
+        return None
 
     def _withdraw(self, now: int) -> None:
         """End the commands of which nothing has been sent, and for which too little is allowed now."""
@@ -201,12 +221,16 @@ class Desk:
         """The chemistry of a pack's cells as configured, None without."""
         return self._chemistry.get(pack.id)
 
-    def touching(self, pack):
-        """The command under way for this pack, None without one: what it changes is not by another hand."""
+    def explains(self, pack, r: int, value) -> bool:
+        """True when a command of ours has set row `r` of this pack to `value`: the one under way, or one that was told
+        as not done and is done late."""
         for bus in self._bridge.buses:
-            if bus.job is not None and bus.job.pack is pack:
-                return bus.job
-        return None
+            if bus.job is not None and bus.job.pack is pack and bus.job.touches(r):
+                return True
+        for other, row, asked, _ in self._unsure:
+            if other is pack and (row < 0 or row == r and asked == value):
+                return True
+        return False
 
     # results
 

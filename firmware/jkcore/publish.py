@@ -147,9 +147,7 @@ class Publisher(Outbox):
         """The battery's settings differ from those kept."""
         from jkcore import events
 
-        desk = self.bridge.desk
-        job = desk.touching(pack) if desk is not None else None
-        pack.pending |= events.note_settings(self.bridge.log, pack, frame, job)
+        pack.pending |= events.note_settings(self.bridge.log, pack, frame, self.bridge.desk)
         forget("events")
 
     def went_offline(self, pack) -> None:

@@ -74,7 +74,7 @@ class Battery:
 
     def answer(self, kind):
         """A frame, or None."""
-        return None if self.silent else bytearray(self.frames[kind])
+        return None if self.silent or kind not in self.frames else bytearray(self.frames[kind])
 
     def write(self, request):
         """What comes back: ("ack", register, words), ("exception", code), None, or a frame (a preset)."""
@@ -162,6 +162,9 @@ class House:
             frame = self.battery.answer(want)
             self.now = self.now + 50 & 0x3FFFFFFF
             if frame is not None:
+                if want == cb.LIVE:  # the intake keeps a good one before the command is told
+                    self.pack.keep(frame, want)
+                    self.pack.last_live = self.now
                 one.heard_frame(want, frame, self.now)
         self.now = self.now + 100 & 0x3FFFFFFF
         one.tick(self.now)

@@ -484,12 +484,44 @@ def test_a_pack_that_has_told_no_model_yet_is_asked():
     assert house.run(b"3", "heating_start_temperature")["status"] == "ok"
 
 
+def test_the_rating_is_that_of_the_bms_which_is_there_now():
+    """It was replaced by a smaller one since its about frame was read last."""
+    for field, payload in (("max_charge_current", b"150"), ("max_balance_current", b"1.5")):
+        house = cw.House(cw.Battery(model="JK_PB1A16S10P"))
+        said = house.run(payload, field)
+        assert said["status"] == "refused" and "PB1A16S10P" in said["reason"], said
+        assert house.battery.written == []
+    house = cw.House(cw.Battery(firmware="15.30"))
+    assert "this battery has no heating_start_temperature" in house.run(b"3", "heating_start_temperature")["reason"]
+    assert house.battery.written == []
+
+
 def test_touches_tells_our_own_changes():
+    """From the moment on at which the write of a field is out, not before."""
+    rows = [table.find("charge_switch", 1), table.find("balance_switch", 1), table.find("rcv_time", 3)]
     house = cw.House()
     house.order(b'{"charge_switch":"OFF","rcv_time":2}')
-    assert house.transaction.touches(table.find("charge_switch", 1))
-    assert house.transaction.touches(table.find("rcv_time", 3))
-    assert not house.transaction.touches(table.find("balance_switch", 1))
+    seen = []
+    while house.transaction.busy():
+        touched = [house.transaction.touches(r) for r in rows]
+        assert touched == [bool(house.battery.written), False, len(house.battery.written) > 1]
+        seen.append(sum(touched))
+        house.turn()
+    assert sorted(set(seen)) == [0, 1, 2]
+    for field, payload, every in (("preset_lfp", b"PRESS", True), ("set_clock", b"180000000", False)):
+        house = cw.House()
+        house.order(payload + b" CONFIRM 1", field)
+        while not house.battery.written:
+            assert not house.transaction.touches(rows[0])
+            house.turn()
+        assert house.transaction.touches(rows[0]) is every
+
+
+def test_the_address_of_the_bus_master_is_given_to_nobody():
+    house = cw.House()
+    said = house.run(b"0 CONFIRM 1", "device_address")
+    assert said["status"] == "refused" and "bus master" in said["reason"], said
+    assert house.battery.written == []
 
 
 # Actions
@@ -599,6 +631,20 @@ def test_calibration_must_be_near_what_the_battery_measures():
         assert len(house.battery.written) == (status == "ok")
         house = cw.House()
         assert "needs a fresh live reading" in house.run(payload, field)["reason"]
+        assert house.battery.written == []
+
+
+def test_a_calibration_is_compared_with_what_is_measured_now():
+    """The live frame must be at most 5 s old; an older one is read anew."""
+    for age, status in ((4000, "ok"), (6000, "refused")):
+        house = cw.House(start=100000)
+        house.pack.keep(cb.live(), cb.LIVE)  # 53 V
+        house.pack.online = True
+        house.pack.last_live = house.now - age + 250  # two settings frames come first
+        house.battery.frames[cb.LIVE] = cb.live(millivolt=3000)
+        said = house.run(b"52.9 CONFIRM 1", "calibrate_voltage")
+        assert said["status"] == status, (age, said)
+        assert len(house.battery.written) == (status == "ok")
 
 
 def test_levels_of_the_lock_are_the_tiers():

@@ -58,6 +58,8 @@ OFFLINE = const(51)
 PRESET_UNKNOWN = const(52)
 REST = const(53)  # field of the same register, its value, lowest, highest
 PRESET_REST = const(54)  # fields, values read back and expected
+SECOND_MASTER = const(55)
+TAKEN = const(56)  # address, id of the pack that has it
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -117,6 +119,9 @@ _SENTENCES = (
     "the battery did not acknowledge it, and what is read back was so before: whether it was done is not known",
     "%s, which has to be sent along with it, is %s, outside its range %s to %s",
     "not all is read back as this preset left it on firmware 15.30: %s",
+    "device_address 0 would make it the bus master, which disturbs a line that has one already: set it at the DIP "
+    "switches of a pack that is to lead its line",
+    "address %d is that of pack %s: two packs at one address garble each other",
 )
 
 
