@@ -238,7 +238,11 @@ def test_results_of_others_are_not_ours(fresh: World) -> None:
     def shout() -> None:
         with Subscriber(fresh.broker, "x") as other:
             while not stop.wait(0.02):
-                for payload in ('{"id":"else","status":"ok","fields":[]}', "x", "[]", '{"field":"a","status":"ok"}'):
+                for payload in (
+                    '{"id":"else","status":"ok","fields":[]}', "x", "[]", '{"field":"a","status":"ok"}',
+                    '{"field":"a","asked":1,"status":"refused","value":null,"reason":"no"}',
+                    '{"status":"refused","reason":"no","fields":[{"field":"a","asked":1,"status":"refused"}]}',
+                ):  # fmt: skip
                     other.publish("jkbms/1/result", payload)
 
     thread = threading.Thread(target=shout)
@@ -250,6 +254,17 @@ def test_results_of_others_are_not_ours(fresh: World) -> None:
         thread.join()
     assert "done, and read back" in fresh.out
     assert fresh.kept(1)["smart_sleep_time"] == 23
+
+
+def test_a_refusal_before_anything_was_read_is_told_at_once(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names neither the command nor a field; waiting for another one would take half a minute."""
+    monkeypatch.setattr("jkbridge.change.order.Order.payload", lambda order: b'{"smart_sleep_time":' + b" " * 600 + b"1}")
+    monkeypatch.setattr("jkbridge.change.order.Order.fits", lambda order: True)
+    monkeypatch.setattr("jkbridge.change.proposal.check", lambda *_: 1)
+    began = time.monotonic()
+    assert fresh.run("set", "1", "smart_sleep_time=22", "--yes") == 1
+    assert "more than 512 bytes" in fresh.err
+    assert time.monotonic() - began < 10
 
 
 # worlds of their own

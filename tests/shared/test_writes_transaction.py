@@ -4,7 +4,8 @@ import core_bytes as cb
 import core_writes as cw
 
 from jkcore.fields import table
-from jkcore.writes import limits, lock
+from jkcore.pack import Pack
+from jkcore.writes import limits, lock, presets
 from jkcore.writes import transaction as tr
 
 LIMITS = limits.every()
@@ -564,6 +565,18 @@ def test_a_preset_is_read_back_as_a_whole():
                 assert said["status"] == "different", (at, said)
                 assert said["reason"].count(" instead of ") == 1, said
                 assert names[at] + " " in said["reason"], said
+
+
+def test_values_of_presets_are_those_recorded():
+    for recording, chemistry in (("lfp", "lfp"), ("liion", "li-ion")):
+        name = "exchange_tlamoureux_onekey_%s_v1530.hex" % recording
+        cb.need(name)
+        one = Pack(b"1", 1, "one")
+        one.keep(cb.frames_in(cb.read(name), cb.SETTINGS)[0], cb.SETTINGS)
+        expected = presets.values(chemistry, 1530)
+        assert len(expected) == 16
+        for r, value in expected:
+            assert one.scaled(r) == value, (chemistry, table.name(r))
 
 
 def test_a_preset_nobody_acknowledged_is_not_told_as_done():

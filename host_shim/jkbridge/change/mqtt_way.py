@@ -239,11 +239,12 @@ _UNKNOWN = "What was changed is not known: look with jkbridge get."
 
 
 def _is_for(result: Result, wanted: str) -> bool:
-    """A result names the id of its command; one that was refused before it was read cannot, and names no field."""
+    """A result names the id of its command; one that was refused before it was read cannot, and names no field. One that
+    names a field is of a command for that field alone: ours are groups."""
     if not wanted:
         return result.get("field") == "unlock"
-    nameless = "id" not in result and result.get("status") == "refused" and not result.get("fields")
-    return nameless or result.get("id") == wanted
+    nameless = not any(result.get(key) for key in ("id", "field", "fields"))
+    return nameless and result.get("status") == "refused" or result.get("id") == wanted
 
 
 def _once(sentence: str) -> str:
