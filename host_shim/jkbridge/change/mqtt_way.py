@@ -239,8 +239,8 @@ _UNKNOWN = "What was changed is not known: look with jkbridge get."
 
 
 def _is_for(result: Result, wanted: str) -> bool:
-    """A result names the id of its command; one that was refused before it was read cannot, and names no field. One that
-    names a field is of a command for that field alone: ours are groups."""
+    """A result names the id of its command; one that was refused before it was read cannot, and names no field. (One
+    that names a field is of a command for that field alone: ours are groups.)"""
     if not wanted:
         return result.get("field") == "unlock"
     nameless = not any(result.get(key) for key in ("id", "field", "fields"))
