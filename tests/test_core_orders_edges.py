@@ -109,6 +109,36 @@ def test_what_waits_is_dropped_when_another_bridge_has_the_topics():
     assert registers(house) == registers(house, 2) == []
 
 
+def test_what_comes_before_the_topics_are_known_to_be_ours_is_refused_and_told():
+    """A kept command arrives in the second in which the bridge looks for another one; it was dropped without a word."""
+    house = Orders(connect=False)
+    house.bridge.connected(house.now)
+    house.taking = True
+    house.receive("jkbms/1/set/balance_switch", "OFF", retained=True)
+    house.receive("jkbms/bridge/state", "online", retained=True)  # of a run that lost power with its broker
+    house.run(10)
+    house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.run(30)
+    assert "retained" in house.payloads("jkbms/1/result")[0]["reason"]
+    assert "whether another one has its topics" in house.payloads("jkbms/2/result")[0]["reason"]
+    assert registers(house) == registers(house, 2) == []
+    assert house.order("1/set/balance_switch", "OFF")[0]["status"] == "ok"
+
+
+def test_the_result_of_what_was_sent_is_not_lost_among_refusals():
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.run(10, until=lambda: bool(house.written()))
+    house.taking = False  # the broker is slow
+    house.run(3)
+    for _ in range(20):
+        house.receive("jkbms/1/set/balance_switch", "MAYBE")
+    house.taking = True
+    house.run(3)
+    told = [result["status"] for result in house.payloads("jkbms/1/result")]
+    assert told == ["ok"] + ["refused"] * 7
+
+
 def test_an_rcv_time_of_0_is_not_sent_along_with_the_rfv_time():
     house = Orders()
     house.line.slaves[1].battery.change({"rcv_time": 0}, house.line.battery_seconds())

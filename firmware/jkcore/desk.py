@@ -51,8 +51,9 @@ class Desk:
         """The subscriptions are sent."""
         self._subscribed = now
 
-    def received(self, topic: bytes, payload, retained: bool, dup: bool, now: int) -> bool:
-        """A message came; payload None: over 512 bytes. False when it is no command."""
+    def received(self, topic: bytes, payload, retained: bool, dup: bool, now: int, ours: bool) -> bool:
+        """A message came; payload None: over 512 bytes; ours: the topics are known to be. False when it is no
+        command."""
         if not topic.startswith(self._base + b"/"):
             return False
         parts = topic[len(self._base) + 1 :].split(b"/")
@@ -62,12 +63,12 @@ class Desk:
         if not _is_word(parts[0]):
             self._bridge.log(WARNING, "a command for a pack with an impossible id was refused")
         elif parts[0] == b"bridge":
-            self._take_unlock(field, payload, retained, dup, now)
+            self._take_unlock(field, payload, retained, dup, now, ours)
         else:
-            self._take(parts[0], field, payload, retained, dup, now)
+            self._take(parts[0], field, payload, retained, dup, now, ours)
         return True
 
-    def _take(self, pack_id: bytes, field: str, payload, retained: bool, dup: bool, now: int) -> None:
+    def _take(self, pack_id: bytes, field: str, payload, retained: bool, dup: bool, now: int, ours: bool) -> None:
         """Let a command wait for its turn, or refuse it."""
         from jkcore.writes import command as commands
         from jkcore.writes import texts
@@ -75,7 +76,7 @@ class Desk:
 
         command = commands.Command(pack_id, field)
         try:
-            commands.admit(payload, retained, dup, since(now, self._subscribed))
+            commands.admit(payload, retained, dup, since(now, self._subscribed), ours)
             pack = self._find(pack_id)
             if pack is None:
                 raise CommandError(texts.NO_PACK, pack_id.decode())
@@ -86,14 +87,14 @@ class Desk:
         except CommandError as refused:
             self._done(pack_id, command, refused)
 
-    def _take_unlock(self, field: str, payload, retained: bool, dup: bool, now: int) -> None:
+    def _take_unlock(self, field: str, payload, retained: bool, dup: bool, now: int, ours: bool) -> None:
         from jkcore.writes import command as commands
         from jkcore.writes import lock, texts
         from jkcore.writes.refusal import CommandError
 
         command = commands.Command(b"bridge", field)
         try:
-            commands.admit(payload, retained, dup, since(now, self._subscribed))
+            commands.admit(payload, retained, dup, since(now, self._subscribed), ours)
             if field != "unlock":
                 raise CommandError(texts.NO_FIELD, field)
             command.given[0] = "".join([chr(byte) if 32 <= byte < 127 else "?" for byte in payload])
@@ -240,8 +241,11 @@ class Desk:
 
         good, text = result.summary(pack_id, command, outcome)
         self._bridge.log(INFO if good else WARNING, text)
-        if len(self._results) >= _MOST:  # the session takes none
-            self._results.pop(0)
+        if len(self._results) >= _MOST:  # the session takes none: what has been sent to a battery is told first
+            at = 0
+            while at < _MOST - 1 and getattr(self._results[at][2], "sent", None):
+                at += 1
+            self._results.pop(at)
         self._results.append((pack_id, command, outcome))
 
     def put_result(self, message) -> bool:

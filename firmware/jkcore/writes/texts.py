@@ -60,6 +60,7 @@ REST = const(53)  # field of the same register, its value, lowest, highest
 PRESET_REST = const(54)  # fields, values read back and expected
 SECOND_MASTER = const(55)
 TAKEN = const(56)  # address, id of the pack that has it
+NOT_OURS = const(57)
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -122,6 +123,7 @@ _SENTENCES = (
     "device_address 0 would make it the bus master, which disturbs a line that has one already: set it at the DIP "
     "switches of a pack that is to lead its line",
     "address %d is that of pack %s: two packs at one address garble each other",
+    "the bridge does not know yet whether another one has its topics: send it again in half a minute",
 )
 
 
