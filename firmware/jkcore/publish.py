@@ -140,6 +140,8 @@ class Publisher(Outbox):
     def rare(self, pack, frame_type: int) -> None:
         """New settings or about data of this pack are kept."""
         pack.pending |= SETTINGS if frame_type == 1 else ABOUT
+        if pack.holds(1):  # what it has of settings depends on the firmware
+            pack.pending |= SETTINGS
         if self.bridge.desk is not None:
             pack.pending |= REACH
 
