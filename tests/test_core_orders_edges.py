@@ -125,6 +125,17 @@ def test_what_comes_before_the_topics_are_known_to_be_ours_is_refused_and_told()
     assert house.order("1/set/balance_switch", "OFF")[0]["status"] == "ok"
 
 
+def test_a_master_that_leaves_no_gap_is_told_as_the_reason():
+    """Units of 220 ms, and a gateway, which takes longer than a cable."""
+    house = Orders(master="15.41", firmware="15.41", port="tcp://192.168.1.20:8899", settle=60)
+    result = house.order("1/set/balance_switch", "OFF")
+    assert result[0]["status"] == "refused"
+    assert "a bus master" in result[0]["reason"]
+    assert registers(house) == []
+    house = Orders(master="14.20", firmware="14.20", port="tcp://192.168.1.20:8899", settle=60)
+    assert house.order("1/set/balance_switch", "OFF")[0]["status"] == "ok"
+
+
 def test_the_result_of_what_was_sent_is_not_lost_among_refusals():
     house = Orders()
     house.receive("jkbms/1/set/balance_switch", "OFF")

@@ -61,6 +61,7 @@ PRESET_REST = const(54)  # fields, values read back and expected
 SECOND_MASTER = const(55)
 TAKEN = const(56)  # address, id of the pack that has it
 NOT_OURS = const(57)
+NO_GAP = const(58)
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -124,6 +125,8 @@ _SENTENCES = (
     "switches of a pack that is to lead its line",
     "address %d is that of pack %s: two packs at one address garble each other",
     "the bridge does not know yet whether another one has its topics: send it again in half a minute",
+    "a bus master (DIP address 0) asks so fast that no question of ours and its answer fit in between within 10 s, so "
+    "it was not sent: a cable needs less room than a gateway; or give the master's pack another address meanwhile",
 )
 
 

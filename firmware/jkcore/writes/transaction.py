@@ -50,6 +50,7 @@ class Transaction(Outcome):
         self.pack = pack
         self.state = READING
         self.patience = 0  # ms a slow line adds to the time-out of the ack
+        self.crowded = False  # a bus master leaves no gap long enough
         self._level = level
         self._chemistry = chemistry
         self._goal = plan.kinds(command)  # frame types to be read now
@@ -194,13 +195,12 @@ class Transaction(Outcome):
         return 0
 
     def _has_live(self, now: int) -> bool:
-        pack = self.pack
-        return pack.online and pack.holds(_LIVE) and since(now, pack.last_live) <= _JUST_NOW
+        return self.pack.online and self.pack.holds(_LIVE) and since(now, self.pack.last_live) <= _JUST_NOW
 
     def _delay(self, now: int):
         """Why nothing could be sent in time."""
         if self.state != READING or not self._had_turn:
-            return (texts.LATE, ())
+            return (texts.NO_GAP if self.crowded else texts.LATE, ())
         if self._missing(now) == _LIVE:
             return (texts.NO_LIVE, (self.command.names[0],))
         return (texts.NO_SETTINGS, ())
