@@ -100,7 +100,9 @@ def _build(path, safe, problem):
         link.network = network
         link.lookup = hardware.name_lookup(network, config["mqtt"]["host"])
     bridge.machine = Figures(link)
-    return Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
+    loop = Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
+    sys.modules.pop("board", None)  # constants, used once
+    return loop
 
 
 def _tls(config, console):

@@ -179,10 +179,21 @@ def test_ethernet_that_does_not_work_is_said_once_and_tried_again():
     assert world.way.up
 
 
+class ModePin:
+    """machine.Pin as far as board.LAN needs it."""
+
+    IN, OUT = 1, 3
+
+    def __init__(self, number):
+        self.number = number
+
+
 def test_arguments_of_lan():
     rows = (("mdc", 23), ("mdio", 18), ("phy_type", "PHY_LAN8720"), ("phy_addr", 1))
     assert lan.arguments(rows, Network(), lambda number: "pin%d" % number) == {
         "mdc": "pin23", "mdio": "pin18", "phy_type": 3, "phy_addr": 1}  # fmt: skip
+    made = lan.arguments((("reset", 5), ("ref_clk", 17), ("ref_clk_mode", "OUT")), Network(), ModePin)
+    assert (made["reset"].number, made["ref_clk"].number, made["ref_clk_mode"]) == (5, 17, 3)
     try:
         lan.arguments((("phy_type", "PHY_NEW"),), Network(), int)
         raise AssertionError("taken")

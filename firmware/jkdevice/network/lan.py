@@ -10,7 +10,7 @@ from jkdevice import blocking
 _LOOK_MS = const(250)
 _PATIENCE_MS = const(30000)
 _AGAIN_MS = const(600000)
-_PINS = ("mdc", "mdio", "power", "ref_clk")
+_PINS = ("mdc", "mdio", "power", "reset", "ref_clk")
 
 
 def arguments(rows, network, pin):
