@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import zipfile
 from pathlib import Path
@@ -125,3 +126,21 @@ def _first_bus(path: Path) -> Path:
     out = path.with_name("one.txt")
     out.write_text(path.read_text().replace("bus 2 of 2", "bus 1 of 1"))
     return out
+
+
+def test_what_could_not_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "x.log"
+    path.write_text("# mine\n(0.0) can0 2F4#1302B20F51000000\n(0.1) can0 2F4#13\n(0.2) can0 2F\nhm\n")
+    assert cli.main(["replay", "--print", str(path)]) == 0
+    error = capsys.readouterr().err
+    assert "2 pieces could not be read, the first in line 4: this is no line of candump." in error
+
+
+def test_a_packed_log_keeps_the_secrets_of_others_out_of_the_bundle(tmp_path: Path):
+    path = tmp_path / "x.log.gz"
+    path.write_bytes(gzip.compress(b"(0.0) can0 2F4#1302B20F51000000\n(0.1) can0 123#DEADBEEF01020304\n"))
+    out = tmp_path / "b.zip"
+    assert cli.main(["bundle", "--capture", str(path), "--out", str(out), "--wait", "0"]) == 0
+    text = zipfile.ZipFile(out).read("capture/x.log.gz").decode()
+    assert "2F4#1302B20F51000000" in text
+    assert "DEADBEEF" not in text

@@ -104,22 +104,24 @@ Item = recording.Chunk | CanFrame
 
 
 class Recorded(NamedTuple):
-    """One file: where it comes from, None when it does not say; what is in it."""
+    """One file: where it comes from, None when it does not say; what is in it; what of a log could not be read."""
 
     origin: recording.Origin | None
     items: Sequence[Item]
     can: bool
+    rejected: Sequence[can_log.Rejected] = ()
 
 
 def read(path: str) -> Recorded:
     """A recording of RS485, or a log of CAN. Raises OSError, and CanLogError with a sentence."""
-    content = Path(path).read_bytes()
+    content = recording.plain(Path(path).read_bytes())
     origin = recording.origin(content)
     if not can_decode.is_log(path, content):
         return Recorded(origin, recording.parse(content), False)
     if origin is not None and (first := _STAMP.search(content)):
         origin = origin._replace(first=int(first[1]) * 1000 + int(first[2]) // 1000)
-    return Recorded(origin, can_log.read(path).frames, True)
+    log = can_log.read(path)
+    return Recorded(origin, log.frames, True, log.rejected)
 
 
 def timeline(files_: Sequence[Recorded], serial: int = 1, can: int = 1) -> dict[int, list[Item]]:
@@ -199,6 +201,12 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
         except can_log.CanLogError as e:
             log(levels.ERROR, str(e))
             return 2
+        if rejected := files[-1].rejected:
+            first = rejected[0]
+            log(
+                levels.WARNING, f"{name}: {len(rejected)} pieces could not be read, the first in line {first.line}: "
+                f"{first.reason}. `jkbridge decode` names them all.",
+            )  # fmt: skip
         if not files[-1].items:
             log(levels.ERROR, f"{name} holds no bytes: neither hex text nor raw data, nor frames of CAN.")
             return 2
@@ -219,7 +227,7 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
             bus["packs"] = []  # they appear as they are heard
         bus["port"] = ", ".join(os.path.basename(name) for name in args.files)
     named = zip(args.files, files, strict=True)
-    if not any(file.can or recording.has_times(Path(name).read_bytes()) for name, file in named):
+    if not any(file.can or recording.has_times(recording.plain(Path(name).read_bytes())) for name, file in named):
         # Where no time is known nothing can be stale: the packs stay online until all is announced.
         config["interval"] = max(config["interval"], _TAIL_MS // 1000)
     chunks = [lines.get(n, []) for n in range(1, len(config["bus"]) + 1)]
