@@ -56,7 +56,7 @@ def sentence(interface: str, channel: str, bitrate: int, error: BaseException) -
         return package
     known = interface_of(interface)
     if known.serial and any(isinstance(cause, OSError) for cause in _causes(error)):
-        return port_errors.sentence(channel.split("@")[0], error)
+        return port_errors.sentence(channel.split("@")[0], error).replace("bus.port", "bus.channel")
     number = _errno(error)
     if number in (errno.EACCES, errno.EPERM) or "insufficient permissions" in str(error).lower():
         return (

@@ -161,6 +161,8 @@ def _read_other(path: Path) -> CanLog:
     except PythonCanMissingError as error:
         raise CanLogError(f"{path}: is no candump log, and other logs cannot be read: {error}") from None
     try:
+        if path.name.lower().removesuffix(".gz").endswith(".log"):
+            raise ValueError  # python-can would take it for candump's, which it is not
         reader = can.LogReader(str(path))
     except (ValueError, NotImplementedError, ImportError):
         known = ", ".join(sorted(can.io.player.MESSAGE_READERS))

@@ -101,8 +101,10 @@ def tell(console: Console, packs: list[dict[str, Any]], findings: list[Told], to
     if rest:
         console.print("Also:", highlight=False)
     for finding in rest:
+        # "Nothing has to be changed" is not true beside a fault.
+        advice = "" if finding.code.startswith("ok_") and not first.healthy else finding.advice
         console.print(
-            f"  - {_sentence(finding)} ({finding.code}){' ' + finding.advice if finding.advice else ''}",
+            f"  - {_sentence(finding)} ({finding.code}){' ' + advice if advice else ''}",
             highlight=False,
             markup=False,
         )
@@ -136,8 +138,11 @@ def _pack_line(pack: dict[str, Any]) -> str:
 
 
 def _sentence(finding: Told) -> str:
-    """The verdict as a sentence."""
-    return finding.text[0].upper() + finding.text[1:] + "."
+    """The verdict as a sentence. A name it begins with, such as that of a file or an adapter, stays as it is."""
+    text = finding.text
+    if text.partition(" ")[0].isalpha():
+        text = text[0].upper() + text[1:]
+    return text if text.endswith("?") else text + "."
 
 
 def as_json(port: str, result: Result | None, ports: list[Adapter], failure: tuple[str, str] | None = None) -> str:
