@@ -128,6 +128,14 @@ def _first_bus(path: Path) -> Path:
     return out
 
 
+def test_a_pack_that_tells_no_cells_is_not_said_to_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_log(make_can([1], version="v1"), str(tmp_path / "x.log"), 12)
+    assert cli.main(["replay", "--print", str(tmp_path / "x.log")]) == 0
+    error = capsys.readouterr().err
+    assert "pack 1 online: 52." in error
+    assert " 0 cells" not in error
+
+
 def test_what_could_not_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     path = tmp_path / "x.log"
     path.write_text("# mine\n(0.0) can0 2F4#1302B20F51000000\n(0.1) can0 2F4#13\n(0.2) can0 2F\nhm\n")

@@ -158,4 +158,5 @@ def sentence(code: int, args) -> str:
             texts[2] = _WHY[WHY_SILENT] % address
         elif not isinstance(texts[2], str):
             texts[2] = _WHY[texts[2]]
-    return _SENTENCES[code] % tuple(texts)
+    text = _SENTENCES[code] % tuple(texts)
+    return text.replace(" 0 cells,", "") if code == ONLINE else text  # a pack on CAN need not tell its cells

@@ -13,6 +13,7 @@ from .can_frame import CLASSIC, CanFrame
 
 _SUFFIXES = (".asc", ".blf", ".csv", ".db", ".mf4", ".trc")
 """Logs that only python-can reads, and that no recording of RS485 is named like."""
+_SHOWN = 20
 
 
 def is_log(name: str, content: bytes) -> bool:
@@ -43,8 +44,10 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
             rejected += 1
             print(f"{prefix}frame {number}, {identifier(frame)}: rejected: {found}", file=errors)
     if foreign:
-        told = ", ".join(f"{key} ({count})" for key, count in sorted(foreign.items()))
-        print(f"{prefix}identifiers that are none of JK's: {told}", file=errors)
+        most = sorted(foreign.items(), key=lambda item: (-item[1], item[0]))
+        told = ", ".join(f"{key} ({count})" for key, count in most[:_SHOWN])
+        more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
+        print(f"{prefix}identifiers that are none of JK's: {told}{more}", file=errors)
     if not log.frames and not log.rejected:
         print(f"{prefix or name + ': '}holds no frames", file=errors)
         return 2
