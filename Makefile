@@ -12,6 +12,7 @@ PACKS_ := $(call given,PACKS)
 CONFIG_ := $(call given,CONFIG)
 ARGS_ := $(call given,ARGS)
 FRAMES_ := $(call given,FRAMES)
+JOBS_ := $(or $(call given,JOBS),3)
 
 run_flags := $(if $(PORT_),--port '$(PORT_)') $(if $(BROKER_),--broker '$(BROKER_)') \
 	$(if $(PACKS_),--packs '$(PACKS_)') $(if $(CONFIG_),--config '$(CONFIG_)') $(ARGS_)
@@ -27,6 +28,7 @@ help: ## this text
 	@echo '  make run      run the bridge; with nothing given: two simulated packs, its own broker, a live table'
 	@echo '                make run PORT=/dev/ttyUSB0 BROKER=192.168.1.10 [PACKS=1-4] [CONFIG=file] [ARGS="--log debug"]'
 	@echo '  make test     all tests, on CPython and on MicroPython; [FRAMES=dir] for recordings of your own, [ARGS="-k word"]'
+	@echo '                three files of tests side by side, for most of them wait; [JOBS=0] one behind the other'
 	@echo '  make lint     ruff and mypy'
 	@echo '  make bench    speed and memory figures as a table'
 	@echo '  make size     size of the compiled firmware by module'
@@ -43,7 +45,7 @@ run: $(if $(own_broker),setup-run,setup-demo)
 	@$(BIN)/jkbridge run $(run_flags)
 
 test: setup-test
-	$(if $(FRAMES_),JKBRIDGE_FRAMES='$(abspath $(FRAMES_))') $(BIN)/python -m pytest $(ARGS_)
+	$(if $(FRAMES_),JKBRIDGE_FRAMES='$(abspath $(FRAMES_))') $(BIN)/python -m pytest -n $(JOBS_) --dist loadfile $(ARGS_)
 
 lint: setup-test
 	$(BIN)/ruff check .

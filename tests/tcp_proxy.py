@@ -16,7 +16,8 @@ class Proxy:
 
     chunk: bytes passed on in one piece (1: byte by byte); burst: bytes held back until there are so many, or for 0.3 s;
     loss: share of the bytes from the line that vanish; swallow: takes connections and everything, gives nothing;
-    stalled: passes nothing on now, but keeps it. All may be changed at any time. reset() cuts the connection with RST.
+    stalled: passes nothing on now, but keeps it. All may be changed at any time. reset() cuts the connection with RST,
+    inject() says something in the target's place. A target that is away is passed on as a connection that ends at once.
     """
 
     def __init__(self, target: int, *, chunk: int = 0, burst: int = 0, loss: float = 0.0) -> None:
@@ -29,6 +30,7 @@ class Proxy:
         self.connections = 0
         self._target = target
         self._random = random.Random(7)
+        self._injected = b""
         self._cut = False
         self._stopping = False
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -52,6 +54,10 @@ class Proxy:
         """Cut the connection; the next one is served."""
         self._cut = True
 
+    def inject(self, data: bytes) -> None:
+        """Bytes the target never sent; on the connection there is now, or the next."""
+        self._injected = data
+
     def _serve(self) -> None:
         self._listener.settimeout(0.05)
         while not self._stopping:
@@ -59,8 +65,8 @@ class Proxy:
                 client, _ = self._listener.accept()
                 self.connections += 1
                 self._cut = False
-                line = socket.create_connection(("127.0.0.1", self._target))
-                with client, line, contextlib.suppress(OSError):
+                there = ("127.0.0.1", self._target)
+                with client, contextlib.suppress(OSError), socket.create_connection(there) as line:
                     self._pass(client, line, deaf=self.swallow)
 
     def _pass(self, client: socket.socket, line: socket.socket, deaf: bool) -> None:
@@ -76,6 +82,9 @@ class Proxy:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     return
                 deaf = deaf or self.swallow
+                if self._injected:
+                    held += self._injected
+                    self._injected = b""
                 for key, _ in selector.select(0.02):
                     data = key.fileobj.recv(4096)
                     if not data:

@@ -31,7 +31,7 @@ def test_every_row_is_filled():
     assert "not measured" not in done.stdout, done.stdout
     for number, title in bench_table.GROUPS.items():
         assert f"\n{number}. {title}\n   " in done.stdout, done.stdout
-    for row in ("CPython 3.", ", 32 bit", "ESTIMATE", "1 pack ", "4 packs", "RSS ", "p95 ", " % of one core"):
+    for row in ("CPython 3.", ", 32 bit", "ESTIMATE", "1 pack ", "4 packs", "RSS ", "p95 ", " % of one core", " bytes"):
         assert row in done.stdout, f"{row!r} is missing in:\n{done.stdout}"
 
 

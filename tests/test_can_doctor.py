@@ -64,6 +64,7 @@ def words(found: list[Told]) -> list[str]:
         ({"addresses": [0, 0]}, [], "two_packs", ["ok_listening"]),
         ({"addresses": [3], "version": "v1"}, [], "ok_listening", ["v1"]),
         ({"addresses": [13]}, [], "ok_listening", ["high_address"]),
+        ({"addresses": [13], "reading": "wrap"}, [], "high_address", []),
         ({"addresses": [0], "version": "pylon"}, [], "inverter_profile", []),
         ({"addresses": [0], "others": ["display"]}, [], "ok_listening", ["controlled"]),
     ],
@@ -151,6 +152,13 @@ def test_another_bit_rate_is_proposed():
     assert words(told_) == ["other_bitrate"]
     assert "250 kbit/s, not at 500" in told_[0].text
     assert can_command.propose(config(interface="slcan"), found, [])["bitrate"] == 250_000
+
+
+@pytest.mark.parametrize(("interface", "listening", "said"), [("gs_usb", False, True), ("slcan", True, False)])
+def test_an_adapter_that_cannot_only_listen_is_named(interface: str, listening: bool, said: bool):
+    port = Closed("", [CanEvent("opened", 0)])
+    port.listening = listening
+    assert ("takes_part" in words(can_findings.judge(heard([], port, interface=interface), []))) == said
 
 
 def test_the_proposal_can_be_loaded():

@@ -403,8 +403,19 @@ def test_served_on_virtual_in_real_time():
 
 
 def test_an_interface_that_cannot_be_had_is_a_sentence():
-    with pytest.raises(OSError, match="cannot send on slcan:/nowhere"):
-        CanServer(make_can([0]), "slcan", "/nowhere").start()
+    with pytest.raises(OSError, match="cannot send on udp_multicast:nowhere"):
+        CanServer(make_can([0]), "udp_multicast", "nowhere").start()
+
+
+@pytest.mark.parametrize(("interface", "channel"), [("socketcan", "can0"), ("slcan", "/dev/ttyACM0"), ("gs_usb", "0")])
+def test_no_simulated_battery_speaks_on_a_real_bus(interface, channel, monkeypatch, capsys):
+    from jkbridge import cli
+
+    opened = []
+    monkeypatch.setattr(can, "Bus", lambda **how: opened.append(how))
+    assert cli.main(["simulate", "--can", f"{interface}:{channel}", "--can-also", "display"]) == 2
+    assert "may be a real bus" in capsys.readouterr().err
+    assert opened == []
 
 
 @pytest.mark.parametrize("suffix", ["log", "asc", "blf", "trc", "csv"])

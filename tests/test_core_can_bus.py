@@ -189,6 +189,23 @@ def test_can_takes_over_while_rs485_is_silent_and_back():
     assert [m.payload for m in street.of("jkbms/1/availability", start)] in ([], ["online"])
 
 
+def test_an_alarm_that_only_one_bus_knows_does_not_end_because_that_is_silent():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=(("default_password",),))
+    battery = rs485.slaves[1].battery
+    street = Street([rs485, make_can([0], batteries=[battery])], pack=[{"id": "1", "rs485": 1, "can": 0}])
+    street.run(30)
+    assert live_of(street, "1")["alarm_list"] == ["change_password"]
+    for plugged in ([False, True], [True, True], [True, False], [True, True]):
+        street.plugged = plugged
+        street.run(40)
+    assert street.payloads("jkbms/1/event") == []
+    street.plugged = [False, True]
+    street.run(40)
+    battery.protection.forced.add("cell_overvoltage")  # both know it
+    street.run(20)
+    assert [event["alarms"] for event in street.payloads("jkbms/1/event")] == [["cell_overvoltage"]]
+
+
 def test_with_both_silent_it_is_offline():
     street = crossing()
     street.run(30)
@@ -237,3 +254,52 @@ def test_a_paired_battery_takes_commands_over_rs485():
     street.run(10)
     assert street.payloads("jkbms/1/result")[-1]["status"] == "ok"
     assert street.payloads("jkbms/1/settings")[-1]["balance_switch"] == "OFF"
+
+
+def removed(street, start):
+    """Entities that were there and went."""
+    told = [m for m in street.messages if m.topic.endswith("/config")]
+    had = {m.topic for m in told if m.at < start and m.payload}
+    return [m.topic for m in told if m.at >= start and not m.payload and m.topic in had]
+
+
+def test_nothing_goes_while_rs485_is_silent_and_can_was_away():
+    street = crossing()
+    street.run(60)
+    street.plugged[0] = False
+    street.run(40)
+    street.plugged[1] = False
+    street.run(20)
+    street.plugged[1] = True
+    street.lines[1].fault("lose", only="BMSChg_INFO")  # it has not all it had
+    start = street.elapsed
+    street.run(40)
+    assert street.payloads("jkbms/1/live", start)
+    assert [m for m in street.messages if m.at >= start and m.topic.endswith("/config")]  # announced again
+    assert removed(street, start) == []
+
+
+def test_of_two_batteries_with_one_can_address_a_pair_shows_nothing():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
+    pair = [{"id": "1", "rs485": 1, "can": 0}]
+    both = [rs485.slaves[1].battery, make_can([0], seed=7).packs[0].battery]
+    street = Street([rs485, make_can([0, 0], batteries=both)], pack=pair)
+    street.run(90)
+    assert [text for text in street.warnings() if "two batteries send with CAN address 0" in text]
+    lives = street.payloads("jkbms/1/live", 60_000)
+    assert len(lives) > 3
+    assert all("balance_current" in live and "charge_request_voltage" not in live for live in lives)
+    street.plugged[0] = False
+    street.run(40)
+    assert [m.payload for m in street.of("jkbms/1/availability")][-1] == "offline"
+
+
+def test_a_sign_that_is_wrong_is_told():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
+    street = Street([rs485, make_can([0], batteries=[rs485.slaves[1].battery], sign=-1)],
+                    pack=[{"id": "1", "rs485": 1, "can": 0}])  # fmt: skip
+    street.run(200)
+    told = [text for text in street.warnings() if "contradicted each other" in text]
+    assert len(told) == 1
+    assert "(current: " in told[0]
+    assert "sign" in told[0]

@@ -31,6 +31,7 @@ class Device:
         shutil.copy(mp.ROOT / "boards" / "desktop.py", folder / "board.py")
         self.path = [mp.FIRMWARE, mp.require_umqtt()]
         self.heapsize: str | None = None
+        self.program: tuple[str, ...] = ("main.py",)
         self.process: subprocess.Popen[str] | None = None
         self.output = folder / "output.txt"
 
@@ -46,7 +47,8 @@ class Device:
         (self.folder / "config.json").write_text(json.dumps(config))
 
     def start(self) -> None:
-        command, env = mp.unix_command(self.folder / "main.py", heapsize=self.heapsize, path=self.path)
+        script, *words = self.program
+        command, env = mp.unix_command(self.folder / script, words, heapsize=self.heapsize, path=self.path)
         with open(self.output, "a") as output:
             self.process = subprocess.Popen(
                 command, env=env, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, text=True
@@ -234,6 +236,17 @@ def test_a_wrong_password_is_said_and_nothing_is_published(device, line, tmp_pat
             device.start()
             all_online(heard)
         no_traceback(device)
+
+
+def test_a_broker_name_that_does_not_resolve_is_said_and_the_packs_are_read_on(device, line):
+    device.configure(line.tcp_port, 1883, mqtt={"host": "no-such-broker.invalid"})
+    device.start()
+    device.wait_said("The name of the MQTT broker, no-such-broker.invalid, cannot be looked up", 60)
+    asked = requests(line)
+    time.sleep(2.5)
+    assert requests(line) >= asked + 2
+    assert device.said().count("cannot be looked up") < 4
+    no_traceback(device)
 
 
 def test_comes_back_when_the_serial_line_is_cut(running, line, subscriber):

@@ -123,6 +123,25 @@ def test_no_line_of_the_hosts_can_code_can_send():
     assert not any(hasattr(CanPort, name) for name in forbidden)
 
 
+def test_nobody_else_gets_hold_of_a_python_can_bus():
+    """But the simulator, which stays away from real buses (test_can_simulator.py)."""
+    used = {"can_open.py": 0, "can_port.py": 0}
+    for path in HOST.rglob("*.py"):
+        if "simulator" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            if any(module.split(".")[0] == "can" for module in modules):
+                assert path.name == "can_frame.py", path.name
+            called = node.func if isinstance(node, ast.Call) else None
+            name = getattr(called, "attr", getattr(called, "id", ""))
+            if name in ("Bus", "open_bus"):
+                used[path.name] += 1  # a KeyError for any other file
+    assert used == {"can_open.py": 1, "can_port.py": 1}
+
+
 # --- what comes
 
 
@@ -226,6 +245,7 @@ def test_listen_only_where_the_interface_knows_it(interface, channel, options, l
     assert asked["ignore_config"]
     assert line.port.listening == listening
     assert ("in listen-only mode" in line.log.text()) == listening
+    assert ("it acknowledges frames" in line.log.text()) == (interface == "gs_usb")
     if interface in ("udp_multicast", "socketcand"):
         assert "bitrate" not in asked
 
@@ -236,6 +256,7 @@ def test_normal_mode_when_it_is_asked_for(running, driver):
     line.wait("opened")
     assert "listen_only" not in fake.asked[0]
     assert not line.port.listening
+    assert "acknowledges" not in line.log.text()
 
 
 def test_socketcan_tells_its_mode_and_a_bit_rate_that_is_not_the_configured_one(running, driver, can0, monkeypatch):

@@ -191,6 +191,6 @@ def test_the_proposal_can_be_loaded_and_is_written_once(tmp_path: Path) -> None:
 
 def test_nothing_is_written_where_no_pack_was_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = SimpleNamespace(write=str(tmp_path / "x.toml"), force=False, as_json=True)
-    assert command._write(args, Console(), "x", result([verdicts.NO_BYTES])) == 0  # type: ignore[arg-type]
+    assert command._end(args, 0, {}, None, True) == 0  # type: ignore[arg-type]
     assert not (tmp_path / "x.toml").exists()
     assert "Nothing was written" in capsys.readouterr().err

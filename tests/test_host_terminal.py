@@ -31,7 +31,8 @@ class Terminal:
         self.master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
         self.shown = b""
-        env = {name: value for name, value in os.environ.items() if not name.startswith("JKBRIDGE_")}
+        others = ("JKBRIDGE_", "COLUMNS", "LINES")  # the last two are those of whoever runs the tests
+        env = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         env |= {"PYTHONPATH": os.pathsep.join(sys.path), "HOME": str(folder), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
         # Its controlling terminal, so that Ctrl-C reaches it.
         own = "import fcntl, sys, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\nfrom jkbridge import cli\n"

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import bench_can  # noqa: E402
+import bench_device  # noqa: E402
 import bench_interpreters  # noqa: E402
 import bench_listen  # noqa: E402
 import bench_process  # noqa: E402
@@ -45,7 +46,7 @@ def main(words: list[str]) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        sources = (bench_interpreters, bench_rate, bench_process, bench_turns, bench_listen, bench_can)
+        sources = (bench_interpreters, bench_rate, bench_process, bench_turns, bench_listen, bench_can, bench_device)
         jobs = [job for source in sources for job in source.jobs(folder, args.quick)]
         jobs = [job for job in jobs if any(row.group in wanted for row in job.rows)]
         # Bridges that wait for a line most of the time do not disturb each other much, and it saves minutes.

@@ -23,6 +23,7 @@ GROUPS = {
     7: "CPU use of `jkbridge run`, interval 5 s, discovery done (processor time / wall time)",
     8: "Listening beside a JK master with 15 slaves: frames heard, and CPU use",
     9: "CAN: frames taken in, against the 550 a second of 16 packs, and CPU use",
+    10: "The device's whole program (loop, session, core), see groups 5 and 6 for its turns and delay",
 }
 _EXPLAINED = """\
 Group 1: "taken in" is everything from the received bytes, in reads of 32, to the kept frame: search, checksum,
@@ -40,6 +41,8 @@ Lost: frames with their ack that left the simulator and are not counted in bridg
 the last byte the last live message came.
 Group 9: "in the core alone" is everything from a frame to the messages that follow from it, at intervals of 5 s. The
 running bridge hears 15 packs (515 frames/s) over python-can's udp_multicast; lost is what its queue had no room for.
+Group 10: one pack asked without pause, discovery on; the first 100 s are not counted. An interpreter's start and the
+compiling of .py files are part of "boot to the first value"; a device compiles nothing, but waits for WiFi.
 Everything runs on one machine, the bridges of groups 3 and 5 to 8 two at a time; nothing here passes or fails."""
 
 

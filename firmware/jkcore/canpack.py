@@ -22,6 +22,7 @@ _ALIVE = const(1000)  # while BATT_ST1 is not older than this
 _V1 = const(3000)  # no 29-bit identifier for so long: the older protocol
 _MOST_CYCLED = const(10000000)  # 0.1 Ah; more would leave the small ints as mAh
 _WRAP = const(65536)
+_MOST_CURRENT = const(2000000)  # mA
 _INTRODUCED = const(8000)  # after its first values a pack has shown all it has: the slowest message comes every 1.5 s
 _ALWAYS = const(0x048)  # bits of ALM_INFO and BMSERR_INFO
 _COMPLETE = const(0x5B7)  # of all others but CHARGER
@@ -29,6 +30,7 @@ _COMPLETE_V1 = const(0x007)
 # Alarms of ALM_INFO as bits of the alarm word, which both buses have; 255: it has none for them
 _SAME = b"\x04\x0b\x05\x0c\xff\x0d\x06\xff\xff\xff\xff\xff\xff\xff\x0a"
 _ALARMS = const(15)
+_LAST_ALARM = const(11)  # address; behind it ALM_INFO has no identifier, and its silence says nothing
 _FIRST_ALARM = table.find("alarm_cell_overvoltage", 0)
 _PREFIX = const(6)  # alarm_
 _SENSOR_ROWS = array("H", [table.find(name, 2) for name in (
@@ -187,6 +189,8 @@ class CanPack(Pack):
         message = can.MESSAGES[place]
         if message > codes.CELLS or not messages >> (0 if _ALWAYS >> message & 1 else message) & 1:
             return False
+        if message == codes.ALM_INFO and self.address > _LAST_ALARM:
+            return False
         kind = can.KINDS[place]
         if kind == codes.DEGREES:
             byte = self.raw[8 * message + (can.BITS[place] >> 3)]
@@ -207,7 +211,11 @@ class CanPack(Pack):
         if value is None:
             return self._counted(None)
         value = (value + can.SUMMANDS[place]) * can.FACTORS[place]
-        return -value if kind == codes.CURRENT and self._inverted else value
+        if kind == codes.CURRENT:
+            if value >= _MOST_CURRENT and not self._plain:
+                return self._counted(None)  # below -400 A the 16 bits begin again, perhaps; no pack gives that much
+            return -value if self._inverted else value
+        return value
 
     def _number(self, at: int, bit: int, kind: int):
         """The number at a place of the raw messages."""
@@ -248,7 +256,7 @@ class CanPack(Pack):
     def _power(self):
         voltage = 100 * u16(self.raw, 0)
         current = 100 * (u16(self.raw, 2) - 4000)
-        if voltage > 250000 or not -2000000 < current < 2000000:
+        if voltage > 250000 or not -_MOST_CURRENT < current < _MOST_CURRENT:
             return self._counted(None)
         return power_mw(voltage, -current if self._inverted else current)
 

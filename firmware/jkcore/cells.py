@@ -3,8 +3,8 @@
 What is shown is one whole burst; or, where the controller loses frames and none has come for a while, the newest
 message of each group, if none of them is older than 3 s. How many groups there are is learnt: a cell of 0 V cannot be
 told from one that does not exist, so the count is the highest place that was not 0 in several bursts
-(protocol/can.md section 4.10). Cells that make up less than nine tenths of the pack voltage are not all of them, and
-are not shown either.
+(protocol/can.md section 4.10). Cells that do not make up the pack voltage are not all of them, and are not shown
+either; what the lowest cell lacks (a broken sense wire) is no cell that is missing.
 """
 
 from array import array
@@ -95,8 +95,10 @@ class Cells:
         total = 0
         for i in range(start, start + 2 * self._highest, 2):
             total += raw[i] | raw[i + 1] << 8
-        voltage = raw[0] | raw[1] << 8  # of the pack, 0.1 V: BATT_ST1 is the first message
-        if not total or total < 90 * voltage:
+        # BATT_ST1 is the first message, with the voltage of the pack in 0.1 V; CELL_VOLT is the second, with those of
+        # the highest and the lowest cell in mV. A 25th of the pack is the least a missing cell takes away.
+        spread = (raw[8] | raw[9] << 8) - (raw[11] | raw[12] << 8)
+        if not total or 30 * (total + spread) < 2900 * (raw[0] | raw[1] << 8):
             return False
         shown = self.shown
         for i in range(8 * GROUPS):

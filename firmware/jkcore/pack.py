@@ -281,6 +281,11 @@ class Pack:
         """Alarms the alarm word has no bit for; only CAN has such."""
         return 0
 
+    def untold(self) -> int:
+        """Bits of the upper half of the alarm word that nobody tells now, and 0x10000 when nobody tells more_alarms().
+        They are neither raised nor cleared then. See pairing.py."""
+        return 0
+
     def put_counts(self, message) -> None:
         """Append the counters for the link message."""
         message.numbers(COUNT_NAMES, self.counts)

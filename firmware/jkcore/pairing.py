@@ -16,8 +16,9 @@ from jkcore.shim import const
 _LASTING = const(60000)  # ms: so long two sources must contradict each other before anything is said
 _LIVE = const(2)
 # What both have and what changes slowly, with the difference that is none: both are read at different moments.
-_SAME = (("pack_voltage", 1500), ("soc", 2), ("capacity_full", 3000), ("cycle_count", 1))
-_ROWS = tuple([table.find(pair[0], _LIVE) for pair in _SAME])
+SAME = (("pack_voltage", 1500), ("soc", 2), ("capacity_full", 3000), ("cycle_count", 1), ("current", 0))
+_ROWS = tuple([table.find(pair[0], _LIVE) for pair in SAME])
+_FLOWS = const(2000)  # mA; from here on a current has a sign. More than that of a current cannot be compared.
 
 
 class PairedPack(Pack):
@@ -76,7 +77,7 @@ class PairedPack(Pack):
             if super().present(r) and self.can.present(r):
                 ours = super().scaled(r)
                 theirs = self.can.scaled(r)
-                if ours is not None and theirs is not None and not -_SAME[i][1] <= ours - theirs <= _SAME[i][1]:
+                if ours is not None and theirs is not None and differ(ours, theirs, SAME[i][1]):
                     return i
         return -1
 
@@ -85,13 +86,13 @@ class PairedPack(Pack):
         scale = 10 ** table.at(r).decimals
         ours = super().scaled(r)
         theirs = self.can.scaled(r)
-        say(self._log, WARNING, texts.CAN_DISAGREES, self.id, _SAME[odd][0], _text(ours, scale), _text(theirs, scale))
+        say(self._log, WARNING, texts.CAN_DISAGREES, self.id, SAME[odd][0], _text(ours, scale), _text(theirs, scale))
         return True
 
     # asked by everybody
 
     def holds(self, frame_type: int) -> bool:
-        return super().holds(frame_type) or frame_type == _LIVE and self.can.holds(_LIVE)
+        return super().holds(frame_type) or frame_type == _LIVE and self.can.online and self.can.holds(_LIVE)
 
     def cells(self) -> int:
         return super().cells() if self.on_rs485() else self.can.cells()
@@ -105,11 +106,18 @@ class PairedPack(Pack):
         return (self._told * 31 ^ self._can_told) & 0x3FFFFFFF
 
     def present(self, r: int) -> bool:
-        return super().present(r) or self.can.present(r) and table.at(r).show != codes.LEVEL
+        """What CAN says counts while it is trusted: not where two batteries send with one address."""
+        return super().present(r) or self.can.online and self.can.present(r) and table.at(r).show != codes.LEVEL
 
     def has(self, r: int) -> bool:
-        """The levels of alarms on CAN add nothing to the alarm word of RS485."""
-        return super().present(r) or self.can.has(r) and table.at(r).show != codes.LEVEL
+        """What its last live frame over RS485 had it still has, be that silent now: no entity goes for that. The
+        levels of alarms on CAN add nothing to the alarm word of RS485."""
+        held = self._held
+        if self._heard_at >= 0:
+            self._held |= 1 << _LIVE
+        found = super().present(r)
+        self._held = held
+        return found or self.can.has(r) and table.at(r).show != codes.LEVEL
 
     def scaled(self, r: int):
         return super().scaled(r) if super().present(r) else self.can.scaled(r)
@@ -118,7 +126,12 @@ class PairedPack(Pack):
         return super().half(r, high) if super().present(r) else self.can.half(r, high)
 
     def more_alarms(self) -> int:
-        return self.can.more_alarms()
+        return self.can.more_alarms() if self.can.online else 0
+
+    def untold(self) -> int:
+        """CAN's word of faults ends at bit 17 (protocol/can.md section 4.7); only CAN has more_alarms()."""
+        untold = 0xFFFC if self._heard_at >= 0 and not self.on_rs485() else 0
+        return untold if self.can.online else untold | 0x10000
 
     def put_more_alarms(self, message, more: int, comma: bool) -> None:
         self.can.put_more_alarms(message, more, comma)
@@ -141,8 +154,17 @@ def halve(entry: dict, buses: list, halves: dict, log) -> None:
     halves[prefix, address] = PairedPack(pack_id, address, name, half, log)
 
 
+def differ(ours: int, theirs: int, near: int) -> bool:
+    """True for a contradiction between two raw numbers; near: as in SAME, 0: only the sign is compared."""
+    if near:
+        return not -near <= ours - theirs <= near
+    return ours >= _FLOWS and theirs <= -_FLOWS or theirs >= _FLOWS and ours <= -_FLOWS
+
+
 def _text(value: int, scale: int) -> str:
-    """A number that is not negative, for a sentence."""
+    """A number, for a sentence."""
+    if value < 0:
+        return "-" + _text(-value, scale)
     return str(value // scale) + ("." + str(value % scale + scale)[1:] if scale > 1 else "")
 
 

@@ -131,6 +131,11 @@ class Publisher(Outbox):
         high = pack.half(_ALARMS, True)
         more = pack.more_alarms()
         seen = pack.notes
+        untold = pack.untold()
+        if untold and seen[pk.ALARMS_SEEN] >= 0:
+            high |= seen[pk.ALARMS_SEEN + 1] & untold & 0xFFFF
+            if untold >> 16:
+                more = seen[pk.ALARMS_SEEN + 2]
         if seen[pk.ALARMS_SEEN] != low or seen[pk.ALARMS_SEEN + 1] != high or seen[pk.ALARMS_SEEN + 2] != more:
             from jkcore import events
 

@@ -104,7 +104,7 @@ _SENTENCES = (
     "pack %s: messages with cell voltages come, but some of them are always lost, so no cell is shown. The controller "
     "or adapter is too slow for this bus, or another program takes its time",
     "pack %s: RS485 and CAN have contradicted each other for a minute (%s: %s and %s). Are rs485 and can of this "
-    "[[pack]] the same battery? Values of RS485 are published",
+    "[[pack]] the same battery, and is sign of the CAN bus right? Values of RS485 are published",
     "pack %s: nothing good comes over RS485, its values are those of CAN",
     "pack %s: values come over RS485 again",
 )

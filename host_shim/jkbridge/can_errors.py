@@ -13,6 +13,10 @@ from . import can_link, port_errors
 from .can_frame import PythonCanMissingError
 from .can_interfaces import FILE, interface_of
 
+TAKES_PART = (
+    "This interface cannot be told to listen only: it acknowledges frames, and a wrong bit rate would disturb the bus"
+)
+
 _DOWN = (errno.ENETDOWN,)
 _AWAY = (errno.ENODEV, errno.ENXIO, errno.ENOENT)
 _NO_FAMILY = (errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)

@@ -191,6 +191,8 @@ class CanPort:
         self.why = ""
         at = f" at {can_errors.speed(self.bitrate)}" if self.bitrate else ""
         mode = " in listen-only mode" if self.listening else ""
+        if self._listen_only and not self.listening and self._known.sets_bitrate:
+            mode = f". {can_errors.TAKES_PART}"
         self._say(levels.INFO, f"{self.name} is open{at}{mode}.")
         self._put(CanEvent("opened", self._clock()))
         return bus

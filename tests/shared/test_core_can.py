@@ -115,6 +115,18 @@ def test_above_address_11_a_standard_identifier_needs_a_witness():
 # what is never looked into
 
 
+def test_above_address_11_nothing_is_said_of_alarms_that_cannot_be_heard():
+    """0x7F4 + 12 does not fit in 11 bits: its silence is not that there are none."""
+    for address in (11, 12):
+        line = Can(interval=0)
+        battery = Battery(line, address)
+        battery.faults = bytes((0x10, 0, 0, 0, 0, 0, 0, 0))
+        line.run(8000, battery)
+        live = line.payloads("%d/live" % address)[-1]
+        assert ("alarm_cell_overvoltage" in live) == (address == 11)
+        assert live["alarm_list"] == ["cell_overvoltage"], live["alarm_list"]
+
+
 def test_what_is_no_whole_data_frame_is_counted_and_nothing_else():
     line = Can()
     battery = Battery(line)
@@ -198,6 +210,21 @@ def test_an_inverted_battery_counts_discharging_as_positive():
     line.run(12000, battery)
     live = line.payloads("0/live")[-1]
     assert live["current"] == -5 and live["power"] == -266
+
+
+def test_a_current_no_pack_gives_is_null():
+    """Below -400 A there is no code: what comes then, perhaps of the 16 bits that began again, is no current."""
+    for sign in ("normal", "inverted"):
+        line = Can(interval=0, sign=sign)
+        battery = Battery(line)
+        battery.amps = 65535
+        line.run(5000, battery)
+        live = line.payloads("0/live")[-1]
+        assert live["current"] is None and live["power"] is None, live
+        assert live["pack_voltage"] == 53.2
+        battery.amps = 4100
+        line.run(2000, battery)
+        assert line.payloads("0/live")[-1]["current"] == (10 if sign == "normal" else -10)
 
 
 def test_live_messages_come_once_per_interval_and_at_most_once_a_second():
@@ -327,6 +354,40 @@ def test_half_of_the_cells_are_not_taken_for_all():
     battery.lost = ()
     line.run(4000, battery)
     assert cells_of(line) == [battery.cell(n) for n in range(1, 17)]
+
+
+def test_one_cell_that_is_never_heard_is_missed():
+    """17 and 25 cells: the last message of a burst has one cell alone, a 25th of the pack."""
+    for count in (17, 25):
+        line = Can(interval=0)
+        battery = Battery(line, cells=count)
+        battery.lost = (count // 4,)
+        line.run(20000, battery)
+        assert "cell_voltage_1" not in line.payloads("0/live")[-1], count
+        battery.lost = ()
+        line.run(4000, battery)
+        assert cells_of(line) == [battery.cell(n) for n in range(1, count + 1)]
+
+
+class Torn(Battery):
+    """Its cell 3 has lost its sense wire, while the pack voltage is measured as a whole."""
+
+    def cell(self, number):
+        return 0 if number == 3 else super().cell(number)
+
+    def say(self, base, data):
+        if base == VOLT:
+            data = data[:3] + bytes((0, 0, 3, 0, 0))
+        super().say(base, data)
+
+
+def test_a_broken_sense_wire_does_not_hide_the_cells():
+    for count in (4, 8, 16):
+        line = Can(interval=0)
+        battery = Torn(line, cells=count)
+        line.run(20000, battery)
+        assert cells_of(line) == [battery.cell(n) for n in range(1, count + 1)], count
+        assert not [text for text in line.warnings() if "always lost" in text]
 
 
 # the count of cycled Ah

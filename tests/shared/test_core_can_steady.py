@@ -6,7 +6,9 @@ On CPython the same runs without the lock, so that what is locked is known to do
 
 from core_can import Battery, Can
 
-from jkcore import can
+from jkcore import can, config
+from jkcore.bridge import Bridge
+from jkcore.fields import table
 
 try:
     from micropython import heap_lock, heap_unlock
@@ -34,12 +36,13 @@ class Recorder:
         self.taken.append((base + address, flags, bytes(data)))
 
 
-def traffic():
-    """Three seconds of 15 packs with alarms, as (identifier, flags, data), and something of others in between."""
+def traffic(packs=PACKS):
+    """Three seconds of packs with alarms, as (identifier, flags, data), and something of others in between."""
     recorder = Recorder()
-    batteries = [Battery(recorder, address, soc=40 + address) for address in range(PACKS)]
-    batteries[3].alarms = bytes((1, 0, 0x20, 0, 0, 0, 0, 0))
-    batteries[4].faults = bytes((2, 0, 1, 0, 0, 0, 0, 0))
+    batteries = [Battery(recorder, address, soc=40 + address) for address in range(packs)]
+    if packs == PACKS:
+        batteries[3].alarms = bytes((1, 0, 0x20, 0, 0, 0, 0, 0))
+        batteries[4].faults = bytes((2, 0, 1, 0, 0, 0, 0, 0))
     for n in range(30):
         for battery in batteries:
             battery(n)
@@ -110,3 +113,76 @@ def test_10_000_frames_of_15_packs_take_no_heap():
     assert made >= PACKS * (FRAMES // (len(frames) // 30)) // 10 - PACKS
     message = line.bridge.message
     assert b"cell_voltage_16" in bytes(message.buf[: message.end])
+
+
+class Crossing(Can):
+    """One battery on RS485 and CAN; `bus` is that of CAN."""
+
+    def __init__(self):
+        super().__init__(1)
+        raw = {"interval": 1, "bus": [{"port": "line", "packs": [1]}, {"kind": "can", "channel": "can0"}]}
+        raw["pack"] = [{"id": "1", "rs485": 1, "can": 0}]
+        self.config = config.load(raw, "host")
+        self.bridge = Bridge(self.config, self._log, b"aabbccdd", "test", "test", 1000)
+        self.bus = self.bridge.buses[1]
+        for bus in self.bridge.buses:
+            bus.opened(self.now())
+        self.bridge.connected(self.now())
+
+
+def frame():
+    """A live frame of 16 cells, as far as pack.py looks at it."""
+    raw = bytearray(300)
+    at = table.offset_of("cell_mask", 2)
+    raw[at] = raw[at + 1] = 255
+    for name, value in (("pack_voltage", 53200), ("soc", 40), ("capacity_full", 280000), ("cycle_count", 3)):
+        at = table.offset_of(name, 2)
+        for i in range(3):
+            raw[at + i] = value >> 8 * i & 255
+    return raw
+
+
+def test_a_battery_on_both_buses_takes_no_heap():
+    line = Crossing()
+    frames = traffic(1)
+    per = len(frames) // 30
+    feed = line.bus.feed_frame
+    pair = line.bridge.packs[0]
+    publisher = line.bridge.buses[0]._publisher
+    bridge = line.bridge
+    live = frame()
+
+    def each(n):
+        for ident, flags, data in frames[n % 30 * per : n % 30 * per + per]:
+            feed(ident, flags, data, line.now())
+        if n % 10 == 0:
+            pair.keep(live, 2)
+            pair.last_live = line.now()
+            publisher.live(pair, line.now())
+
+    line.run(33000, each)
+    now = line.now()
+    made = 0
+    heap_lock()
+    try:
+        for n in range(300 * per):
+            entry = frames[n % len(frames)]
+            feed(entry[0], entry[1], entry[2], now)
+            if n % per:
+                continue
+            now = (now + 100) & 0x3FFFFFFF
+            if n % (10 * per) == 0:
+                pair.keep(live, 2)
+                pair.last_live = now
+                publisher.live(pair, now)
+            line.bus.check_stale(now)
+            while bridge.publisher.put_pack(bridge.message, 16, now):
+                made += 1
+    except MemoryError:
+        made = -1
+    finally:
+        heap_unlock()
+    assert made >= 30, "a pair takes heap" if made < 0 else made
+    text = bytes(bridge.message.buf[: bridge.message.end])
+    assert b'"pack_voltage":53.200' in text and b"balance_current" in text, text  # RS485
+    assert b'"temperature_max":24.0' in text, text

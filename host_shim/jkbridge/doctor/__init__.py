@@ -2,5 +2,5 @@
 
 examination.py listens and, where that is safe (asking.py), asks, with buses of the core (patient.py); the core finds
 the verdict (jkcore/doctor.py); adapters.py lists the ports of this machine; proposal.py makes the configuration;
-report.py says it all; command.py is the command line.
+pairs.py tells which battery on RS485 is which on CAN; report.py says it all; command.py is the command line.
 """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -26,8 +24,11 @@ _OF_THE_BUS = ("no_bitrate", "foreign_bitrate")
 """Adapters that opened well, but at no bit rate of JK's: the bus is what is wrong."""
 
 
-def main(args: argparse.Namespace, config: dict[str, Any], log: Log, console: Console) -> int:
-    """Examine one CAN bus of the configuration. 0: healthy; 1: a fault; 2: the adapter cannot be used."""
+def examine(
+    args: argparse.Namespace, config: dict[str, Any], log: Log, console: Console, alone: bool
+) -> report.Outcome:
+    """Examine one CAN bus of the configuration. 0: healthy; 1: a fault; 2: the adapter cannot be used. alone: nothing
+    else is examined, so the configuration that fits is told at once."""
     name = config["port"]
     if not args.as_json:
         console.print(f"Examining {name}.", highlight=False, markup=False)
@@ -37,17 +38,22 @@ def main(args: argparse.Namespace, config: dict[str, Any], log: Log, console: Co
         heard = _heard(config, args.seconds, progress, listener)
     except CanLostError as e:
         told = report.Told(e.word, str(e).removesuffix("."), "", False)
-        _tell(args, console, name, [told], [], None, {})
-        return EXIT_FAULT if e.word in _OF_THE_BUS else EXIT_PORT
+        if not args.as_json:
+            report.tell(console, [], [told], "")
+        code = EXIT_FAULT if e.word in _OF_THE_BUS else EXIT_PORT
+        return report.Outcome(code, report.facts({"port": name}, [told], {"packs": []}, None))
     finally:
         progress.end()
-    expected = [] if config["scan"] else config["packs"]
-    told_all = can_findings.judge(heard, expected)
+    told_all = can_findings.judge(heard, [] if config["scan"] else config["packs"])
     packs = can_findings.pack_facts(heard)
     bus = propose(config, heard, packs)
-    _tell(args, console, name, told_all, packs, bus, facts(heard))
-    code = 0 if told_all[0].healthy else EXIT_FAULT
-    return _write(args, console, bus, told_all) or code
+    verdict = told_all[0].text
+    if not args.as_json:
+        report.tell(console, packs, told_all, proposal.toml(bus, verdict) if bus is not None and alone else "")
+    counted = report.facts({"port": name}, told_all, facts(heard) | {"packs": packs}, bus)
+    # What a log says is of another time than what is heard on another bus now.
+    live = () if config["interface"] == FILE else tuple(heard.bus.packs)
+    return report.Outcome(0 if told_all[0].healthy else EXIT_FAULT, counted, bus, verdict, live)
 
 
 def _heard(config: dict[str, Any], seconds: float, progress: Any, log: Any) -> can_findings.Heard:
@@ -99,23 +105,3 @@ def facts(heard: can_findings.Heard) -> dict[str, Any]:
             "others": dict(heard.strangers.most_common(20)),
         }],
     }  # fmt: skip
-
-
-def _tell(
-    args: argparse.Namespace, console: Console, name: str, told: list[report.Told], packs: list[dict[str, Any]],
-    bus: dict[str, Any] | None, counted: dict[str, Any],
-) -> None:
-    if args.as_json:
-        print(report.json_of({"port": name}, told, counted | {"packs": packs}, bus))
-    else:
-        report.tell(console, packs, told, proposal.toml(bus, told[0].text) if bus is not None else "")
-
-
-def _write(args: argparse.Namespace, console: Console, bus: dict[str, Any] | None, told: list[report.Told]) -> int:
-    if not args.write:
-        return 0
-    say = (lambda text: print(text, file=sys.stderr)) if args.as_json else (
-        lambda text: console.print(text, highlight=False, markup=False))  # fmt: skip
-    return proposal.save(
-        Path(args.write), None if bus is None else proposal.toml(bus, told[0].text), args.force, say
-    )

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from jkbridge import can_feed
 from jkbridge.can_frame import CanEvent
+from jkbridge.can_interfaces import interface_of
 from jkbridge.chart import Chart
 from jkbridge.clock import since
 from jkbridge.doctor.can_findings import Heard
@@ -125,4 +126,5 @@ def _take(port: DoctorCanPort, bus: CanBus, heard: Heard, now: int) -> bool:
         can_feed.serve(bus, event, event.at)
     heard.state, heard.errors = port.state, port.errors
     heard.bitrate, heard.elsewhere, heard.listening = port.bitrate, port.elsewhere, port.listening
+    heard.takes_part = bus.is_open and not port.listening and interface_of(bus.config["interface"]).sets_bitrate
     return ended

@@ -22,6 +22,8 @@ from jkcore.fields import table
 _PROFILE = range(0x351, 0x380)
 _FROM_INVERTER = (0x305, 0x306, 0x307)
 _TRUSTED = 11
+_WRAPPED = ("18F12800", "18F12801", "18F12802", "18F12803")
+"""BATT_ST2 of addresses 12 to 15, where only the last byte counts on; whether any firmware does so is not known."""
 _SHOWN = 6
 _FEW_ERRORS = 100
 """Good frames to one error frame before errors are worth a word."""
@@ -54,6 +56,8 @@ class Heard:
     elsewhere: int = 0
     """Bit rate at which frames come, where none come at the one configured."""
     listening: bool = False
+    takes_part: bool = False
+    """It could not be told to listen only, although the bit rate is ours to set."""
     errors: int = 0
     seconds: float = 0.0
     strangers: Counter[str] = field(default_factory=Counter)
@@ -79,6 +83,9 @@ def judge(heard: Heard, expected: list[int]) -> list[Told]:
             "controlled", f"another device controls this battery: {bus.orders} {told} heard",
             "It can switch charging and discharging. Nobody should send it but a display of yours.", True,
         ))  # fmt: skip
+    if heard.takes_part:
+        found.append(Told("takes_part", "this kind of adapter cannot only listen: it acknowledges what it hears",
+                          "A wrong bit rate disturbs the bus. It never sends a frame.", True))
     return sorted(found, key=lambda told: told.healthy)
 
 
@@ -123,6 +130,11 @@ def _strangers_only(heard: Heard) -> Told:
         return Told(
             "inverter_only", f"an inverter is heard, but no battery: {names}",
             "Is the battery on, and its CAN jack on this bus? " + _OPTION, False,
+        )  # fmt: skip
+    if any(name in heard.strangers for name in _WRAPPED):
+        return Told(
+            "high_address", f"a battery with an address above 11 may be heard, with identifiers of its own: {names}",
+            "Give each battery an address from 0 to 11 (DIP switches, or device address in the app).", False,
         )  # fmt: skip
     return Told(
         "foreign_ids", f"only identifiers are heard that are none of JK's: {names}",

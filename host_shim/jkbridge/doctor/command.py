@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `doctor` beside those of the configuration."""
     parser.add_argument("--seconds", type=_seconds, default=20.0, metavar="N",
                         help="listen for at most N seconds (20; at least 10)")  # fmt: skip
-    parser.add_argument("--bus", metavar="BUS", help="name, port or number of the bus to examine (1)")
+    parser.add_argument("--bus", metavar="BUS", help="name, port or number of the bus to examine (1; and the "
+                        "first of the other kind, where RS485 and CAN are configured)")
     parser.add_argument("--no-ask", action="store_true", help="only listen, never send a byte")
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object instead of text")
     parser.add_argument("--write", metavar="FILE", help="write the configuration that fits to FILE (TOML)")
@@ -47,49 +49,114 @@ def _seconds(text: str) -> float:
 
 
 def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
-    """Choose the port, examine it, tell what was found."""
+    """Choose the buses, examine them, tell what was found; of RS485 and CAN also what they say of each other."""
     console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
     found = adapters()
-    bus = _chosen(settings, args.bus)
-    if bus is None:
-        return _refuse(args, console, "", found, "no_such_bus", _no_bus(settings, args.bus))
+    buses = _chosen(settings, args.bus)
+    if not buses:
+        refused = _refused(args, console, "", found, "no_such_bus", _no_bus(settings, args.bus))
+        return _end(args, refused.code, refused.facts)
     if args.write and not args.force and Path(args.write).exists():
-        return _refuse(args, console, bus["port"], found, "file_exists", proposal.exists(args.write))
-    if bus["kind"] == "can":
-        from jkbridge.doctor import can_command
+        port = buses[0]["port"]
+        refused = _refused(args, console, port, found, "file_exists", proposal.exists(args.write))
+        return _end(args, refused.code, refused.facts)
+    told: list[report.Outcome] = []
+    for n, bus in enumerate(buses):
+        if n and not args.as_json:
+            console.print()
+        if bus["kind"] == "can":
+            from jkbridge.doctor import can_command
 
-        return can_command.main(args, bus, log, console)
+            told.append(can_command.examine(args, bus, log, console, len(buses) == 1))
+        else:
+            told.append(_serial(args, settings, bus, found, log, console, len(buses) == 1))
+    if len(told) == 1:
+        first = told[0]
+        text = None if first.bus is None else proposal.toml(first.bus, first.verdict)
+        # A port that could not be opened is no bus without packs.
+        return _end(args, first.code, first.facts, text, bool(args.write and first.verdict))
+    return _both(args, settings, console, buses, told)
+
+
+def _end(
+    args: argparse.Namespace, code: int, facts: dict[str, Any], toml: str | None = None, write: bool = False
+) -> int:
+    """Print the object of --json, write what --write asks for. The exit code."""
+    if args.as_json:
+        print(json.dumps(facts, ensure_ascii=False))
+    if not write:
+        return code
+    return proposal.save(
+        Path(args.write), toml, args.force, lambda text: print(text, file=sys.stderr if args.as_json else sys.stdout)
+    ) or code
+
+
+def _both(
+    args: argparse.Namespace, settings: Settings, console: Console, buses: list[dict[str, Any]],
+    told: list[report.Outcome],
+) -> int:
+    """What a bus of RS485 and one of CAN say of each other; the object of --json is that of the first, with `other`."""
+    from jkbridge.doctor import pairs
+
+    n = 0 if buses[0]["kind"] == "serial" else 1
+    prefixes = [buses[n]["prefix"], buses[1 - n]["prefix"]]
+    configured = [pack for pack in settings.config["pack"] if pack["pair"] and pack["pair"][::2] == prefixes]
+    findings, rows = pairs.judge(
+        pairs.samples(told[n].packs), pairs.samples(told[1 - n].packs), prefixes[0], configured
+    )
+    whole = None
+    if told[0].bus is not None and told[1].bus is not None:
+        proposed = [_named(outcome.bus or {}, bus) for outcome, bus in zip(told, buses, strict=True)]
+        whole = proposal.whole(proposed, rows, f"{told[0].verdict}; {told[1].verdict}")
+    if not args.as_json:
+        report.tell_pairs(console, findings, whole or proposal.rows(rows))
+    facts = told[0].facts | {"other": told[1].facts, "together": report.plain(findings), "pairs": rows}
+    code = max(told[0].code, told[1].code, 0 if all(one.healthy for one in findings) else EXIT_FAULT)
+    return _end(args, code, facts, whole, bool(args.write and all(outcome.verdict for outcome in told)))
+
+
+def _named(proposed: dict[str, Any], bus: dict[str, Any]) -> dict[str, Any]:
+    """The bus proposed, with what ids and log lines are made of."""
+    return proposed | {key: bus[key] for key in ("name", "prefix") if bus[key]}
+
+
+def _serial(
+    args: argparse.Namespace, settings: Settings, bus: dict[str, Any], found: list[Adapter], log: Log, console: Console,
+    alone: bool,
+) -> report.Outcome:
+    """Examine one RS485 bus; alone: as in can_command.examine."""
     port = bus["port"] or _only_likely(found)
     if not args.as_json and not bus["port"]:
         _list(console, found)
     if not port:
-        return _refuse(args, console, "", found, "no_port", _no_port(found))
+        return _refused(args, console, "", found, "no_port", _no_port(found))
     if failure := _preflight(port, bus["baud"]):
-        return _refuse(args, console, port, found, *failure)
+        return _refused(args, console, port, found, *failure)
     if not args.as_json:
         others = [other["port"] for other in settings.config["bus"] if other is not bus]
-        hint = f" (The others: --bus {others[0]} and so on.)" if others else ""
+        hint = f" (The others: --bus {others[0]} and so on.)" if others and alone else ""
         console.print(f"Examining {port}.{hint}", highlight=False, markup=False)
     result = _examine(args, bus, port, console, log)
     if result.failure:
         word = "port_vanished" if result.vanished else "port_failed"
-        return _refuse(args, console, port, found, word, result.failure)
-    if args.as_json:
-        print(report.as_json(port, result, found))
-    else:
-        report.show(console, port, result)
+        return _refused(args, console, port, found, word, result.failure)
+    if not args.as_json:
+        report.show(console, port, result, alone)
     code = 0 if verdicts.healthy(result.findings[0]) else EXIT_FAULT
-    return _write(args, console, port, result) or code
+    verdict = verdicts.text(result.findings[0])
+    facts = report.facts_of(port, result, found)
+    return report.Outcome(code, facts, proposal.propose(port, result), verdict, tuple(result.heard))
 
 
-def _chosen(settings: Settings, wanted: str | None) -> dict[str, Any] | None:
-    """The bus of that name, port or number (from 1), None: there is none; the first where nothing is wanted."""
+def _chosen(settings: Settings, wanted: str | None) -> list[dict[str, Any]]:
+    """The bus of that name, port or number (from 1), none where there is no such bus. Where nothing is wanted the first
+    one, and the first one of the other kind: a battery may be on both."""
     buses: list[dict[str, Any]] = settings.config["bus"]
     if wanted is None:
-        return buses[0]
+        return [buses[0], *[bus for bus in buses if bus["kind"] != buses[0]["kind"]][:1]]
     found = [bus for n, bus in enumerate(buses, 1)
              if wanted in (bus["name"], bus["port"], bus.get("channel"), str(n))]  # fmt: skip
-    return found[0] if found else None
+    return found[:1]
 
 
 def _no_bus(settings: Settings, wanted: str) -> str:
@@ -162,23 +229,10 @@ def _list(console: Console, found: list[Adapter]) -> None:
                       highlight=False, markup=False)  # fmt: skip
 
 
-def _refuse(
+def _refused(
     args: argparse.Namespace, console: Console, port: str, found: list[Adapter], word: str, text: str
-) -> int:
+) -> report.Outcome:
     """Nothing could be examined."""
-    if args.as_json:
-        print(report.as_json(port, None, found, (word, text)))
-    else:
+    if not args.as_json:
         console.print(f"{text}", highlight=False, markup=False, style="bold red")
-    return EXIT_PORT
-
-
-def _write(args: argparse.Namespace, console: Console, port: str, result: Result) -> int:
-    """Write the proposal where --write says; 0, or the exit code of a failure."""
-    if not args.write:
-        return 0
-    say = (lambda text: print(text, file=sys.stderr)) if args.as_json else (
-        lambda text: console.print(text, highlight=False, markup=False))  # fmt: skip
-    bus = proposal.propose(port, result)
-    text = None if bus is None else proposal.toml(bus, verdicts.text(result.findings[0]))
-    return proposal.save(Path(args.write), text, args.force, say)
+    return report.Outcome(EXIT_PORT, report.facts_of(port, None, found, (word, text)))

@@ -60,6 +60,8 @@ class Result:
 
     findings: list[Finding] = field(default_factory=list)
     packs: list[dict[str, Any]] = field(default_factory=list)
+    heard: list[Any] = field(default_factory=list)
+    """The same as the core's packs."""
     phases: list[dict[str, Any]] = field(default_factory=list)
     baud: int = USUAL_BAUD
     listens: bool = False
@@ -161,6 +163,7 @@ class Examination:
         packs = patient.pack_facts(bus)
         if packs:
             self._result.packs = packs
+            self._result.heard = list(bus.packs)
             self._result.listens = bus.role() == "listen"
         return findings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,33 @@ def propose(port: str, result: Result) -> dict[str, Any] | None:
 
 
 def toml(bus: dict[str, Any], verdict: str) -> str:
-    """A configuration file of it."""
-    lines = [f"# Proposed by `jkbridge doctor`: {verdict}.", "", "[bus]"]
-    lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in bus.items()]
-    lines += ["", "[mqtt]", '# host = "192.168.1.10"    # your broker; without one `jkbridge run` uses its own']
+    """A configuration file of one bus."""
+    return _file([bus], [], verdict)
+
+
+def whole(buses: Sequence[dict[str, Any]], packs: Sequence[dict[str, Any]], verdict: str) -> str:
+    """A configuration file of several buses, and of [[pack]] rows for batteries that are on two of them."""
+    core_config.load({"bus": [dict(bus) for bus in buses], "pack": [dict(pack) for pack in packs]}, "host")
+    return _file(buses, packs, verdict)
+
+
+def rows(packs: Sequence[dict[str, Any]]) -> str:
+    """[[pack]] rows as they stand in a configuration file."""
+    return "\n".join(line for pack in packs for line in ["[[pack]]", *_keys(pack), ""])
+
+
+def _file(buses: Sequence[dict[str, Any]], packs: Sequence[dict[str, Any]], verdict: str) -> str:
+    lines = [f"# Proposed by `jkbridge doctor`: {verdict}.", ""]
+    for bus in buses:
+        lines += ["[bus]" if len(buses) == 1 else "[[bus]]", *_keys(bus), ""]
+    if packs:
+        lines.append(rows(packs))
+    lines += ["[mqtt]", '# host = "192.168.1.10"    # your broker; without one `jkbridge run` uses its own']
     return "\n".join(lines) + "\n"
+
+
+def _keys(table: dict[str, Any]) -> list[str]:
+    return [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
 
 
 def write(path: Path, text: str, force: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -31,6 +30,18 @@ def told(finding: Finding) -> Told:
     """A finding of the core in words."""
     code = finding[0]
     return Told(verdicts.word(code), verdicts.full_text(finding), verdicts.advice(code), verdicts.healthy(finding))
+
+
+class Outcome(NamedTuple):
+    """What came out of one bus. code: for the shell; facts: the object of --json; bus: the keys of [bus] that fit, None
+    where there is nothing to propose; verdict: the first finding, "" where nothing could
+    be examined; packs: the core's packs that were heard, live."""
+
+    code: int
+    facts: dict[str, Any]
+    bus: dict[str, Any] | None = None
+    verdict: str = ""
+    packs: tuple[Any, ...] = ()
 
 
 class Quiet:
@@ -79,9 +90,9 @@ class Shown:
             self._status = None
 
 
-def show(console: Console, port: str, result: Result) -> None:
-    """The verdict, what to change, the packs, further findings, the configuration proposed."""
-    bus = proposal.propose(port, result)
+def show(console: Console, port: str, result: Result, proposed: bool = True) -> None:
+    """The verdict, what to change, the packs, further findings; proposed: the configuration that fits, too."""
+    bus = proposal.propose(port, result) if proposed else None
     toml = proposal.toml(bus, verdicts.text(result.findings[0])) if bus is not None else ""
     tell(console, result.packs, [told(finding) for finding in result.findings], toml)
 
@@ -102,15 +113,30 @@ def tell(console: Console, packs: list[dict[str, Any]], findings: list[Told], to
         console.print("Also:", highlight=False)
     for finding in rest:
         # "Nothing has to be changed" is not true beside a fault.
-        advice = "" if finding.code.startswith("ok_") and not first.healthy else finding.advice
-        console.print(
-            f"  - {_sentence(finding)} ({finding.code}){' ' + advice if advice else ''}",
-            highlight=False,
-            markup=False,
-        )
+        praise = finding.code.startswith("ok_") and not first.healthy
+        console.print(_item(finding._replace(advice="") if praise else finding), highlight=False, markup=False)
     if toml:
-        console.print("\nThe configuration that fits:", highlight=False)
-        console.print(toml, highlight=False, markup=False, soft_wrap=True)
+        fits(console, toml)
+
+
+def tell_pairs(console: Console, findings: list[Told], toml: str) -> None:
+    """What two buses say of the same batteries; toml: the configuration that fits."""
+    if findings:
+        console.print("\nRS485 and CAN together:", highlight=False)
+    for finding in findings:
+        console.print(_item(finding), highlight=False, markup=False, style="" if finding.healthy else "bold red")
+    if toml:
+        fits(console, toml)
+
+
+def fits(console: Console, toml: str) -> None:
+    """The configuration that fits."""
+    console.print("\nThe configuration that fits:", highlight=False)
+    console.print(toml, highlight=False, markup=False, soft_wrap=True)
+
+
+def _item(finding: Told) -> str:
+    return f"  - {_sentence(finding)} ({finding.code}){' ' + finding.advice if finding.advice else ''}"
 
 
 def _show_packs(console: Console, packs: list[dict[str, Any]]) -> None:
@@ -145,25 +171,33 @@ def _sentence(finding: Told) -> str:
     return text if text.endswith("?") else text + "."
 
 
-def as_json(port: str, result: Result | None, ports: list[Adapter], failure: tuple[str, str] | None = None) -> str:
-    """One object. failure: (code word, sentence) where there was nothing to examine."""
+def facts_of(
+    port: str, result: Result | None, ports: list[Adapter], failure: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """The object of --json. failure: (code word, sentence) where there was nothing to examine."""
     out: dict[str, Any] = {"port": port or None, "ports": [adapter.facts() for adapter in ports]}
     if failure is not None or result is None:
         word, text = failure or ("no_port", "no port was examined")
-        out |= {"verdict": word, "text": text, "advice": "", "healthy": False, "findings": []}
-        return json.dumps(out, ensure_ascii=False)
+        return out | {"verdict": word, "text": text, "advice": "", "healthy": False, "findings": []}
     counted = {"baud": result.baud, "phases": result.phases, "packs": result.packs}
-    return json_of(out, [told(finding) for finding in result.findings], counted, proposal.propose(port, result))
+    return facts(out, [told(finding) for finding in result.findings], counted, proposal.propose(port, result))
 
 
-def json_of(head: dict[str, Any], findings: list[Told], counted: dict[str, Any], bus: dict[str, Any] | None) -> str:
-    """The object for any bus. counted: what is particular to its kind; bus: the keys of [bus] that fit, or None."""
+def facts(
+    head: dict[str, Any], findings: list[Told], counted: dict[str, Any], bus: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The same for any bus. counted: what is particular to its kind; bus: the keys of [bus] that fit, or None."""
     first = findings[0]
     out = head | {
         "verdict": first.code,
         "text": first.text,
         "advice": first.advice,
         "healthy": first.healthy,
-        "findings": [{"code": f.code, "text": f.text, "advice": f.advice} for f in findings],
+        "findings": plain(findings),
     }
-    return json.dumps(out | counted | {"config": None if bus is None else {"bus": bus}}, ensure_ascii=False)
+    return out | counted | {"config": None if bus is None else {"bus": bus}}
+
+
+def plain(findings: list[Told]) -> list[dict[str, str]]:
+    """Findings for --json."""
+    return [{"code": f.code, "text": f.text, "advice": f.advice} for f in findings]

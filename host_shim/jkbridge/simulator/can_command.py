@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Put the CAN options on the parser of `simulate`."""
     can = parser.add_argument_group("CAN")
     can.add_argument("--can", metavar="INTERFACE:CHANNEL|FILE",
-                     help="say on CAN what the packs say there by themselves, in place of RS485: on a python-can "
-                     "interface, such as udp_multicast:239.74.163.2 or socketcan:vcan0, or into a log file "
-                     "(.log, .asc, .blf, .trc, .csv); addresses are 0 to 15 then")
+                     help="say on CAN what the packs say there by themselves, in place of RS485: on an interface "
+                     "of python-can without wires, such as udp_multicast:239.74.163.2 or socketcan:vcan0, or into a "
+                     "log file (.log, .asc, .blf, .trc, .csv); addresses are 0 to 15 then")
     can.add_argument("--bitrate", type=int, default=500_000, choices=BITRATES, metavar="BPS",
                      help="bit/s, for the time frames take: 250000 is the app's CAN option 000, 500000 option 006 "
                      "(default: 500000)")
@@ -69,16 +69,12 @@ def run(
         count = write_log(line, args.can, args.seconds)
         print(f"{args.can}: {count} frames, {args.seconds:g} s at {args.bitrate} bit/s, bus load {line.load:.1%}")
         return
-    options = {"bitrate": args.bitrate} if interface not in _WITHOUT_BITRATE else {}
-    with until_stopped() as ended, CanServer(line, interface, channel, **options) as server:
+    with until_stopped() as ended, CanServer(line, interface, channel) as server:
         _say_how(args, line)
         ended.wait()
         unsent = server.unsent
     print(f"Frames: {line.frames}, errors: {line.errors}, lost: {line.lost}, not taken: {unsent}, "
           f"bus load {line.load:.1%}")
-
-
-_WITHOUT_BITRATE = ("virtual", "udp_multicast", "socketcan")
 
 
 def _line_of(args: argparse.Namespace, stories: Sequence[Sequence[str]] | None) -> CanLine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .can_line import CanLine
@@ -14,24 +15,25 @@ if TYPE_CHECKING:
     import can
 
 _REST_S = 0.05
+_SIMULATED = ("virtual", "udp_multicast")
 
 
 class CanServer:
     """Sends what `line` carries on a python-can bus, in a thread of its own, with the wall clock.
 
-    interface, channel: as python-can knows them ("virtual", "udp_multicast", "socketcan" ...); options go to can.Bus.
-    Use it as a context manager, or call start() and stop(); it runs once. Raises OSError with a sentence when the bus
-    cannot be opened. `lock` must be held by anybody who touches the line while the server runs. `unsent`: frames the
-    interface would not take.
+    interface, channel: as python-can knows them, but no real bus: "virtual", "udp_multicast", or "socketcan" with a
+    vcan interface. A simulated battery on the bus of a real one would mislead its inverter, and a simulated display
+    switch it. Use it as a context manager, or call start() and stop(); it runs once. Raises OSError with a sentence
+    when the bus cannot be opened. `lock` must be held by anybody who touches the line while the server runs. `unsent`:
+    frames the interface would not take.
     """
 
-    def __init__(self, line: CanLine, interface: str, channel: str, **options: Any) -> None:
+    def __init__(self, line: CanLine, interface: str, channel: str) -> None:
         self.line = line
         self.interface = interface
         self.channel = channel
         self.lock = threading.RLock()
         self.unsent = 0
-        self._options = options
         self._bus: can.BusABC | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -49,11 +51,15 @@ class CanServer:
 
     def start(self) -> CanServer:
         """Open the bus and send from now on."""
+        if not _is_simulated(self.interface, self.channel):
+            raise OSError(
+                f"{self.interface}:{self.channel} may be a real bus, and a simulated battery there would mislead the "
+                "inverter. Possible are udp_multicast:239.74.163.2, virtual:NAME and socketcan:vcan0 (sudo ip link add "
+                "vcan0 type vcan; sudo ip link set vcan0 up), or a log file"
+            )
         can = python_can()
         try:
-            self._bus = can.Bus(
-                interface=self.interface, channel=self.channel, ignore_config=True, **self._options,
-            )
+            self._bus = can.Bus(interface=self.interface, channel=self.channel, ignore_config=True)
         except Exception as error:  # every interface has errors of its own
             raise OSError(f"cannot send on {self.interface}:{self.channel}: {error}") from error
         self._thread = threading.Thread(target=self._turn, name="simulated CAN bus", daemon=True)
@@ -88,6 +94,13 @@ class CanServer:
                 except (can.CanError, OSError):
                     self.unsent += 1
             self._stop.wait(min(_REST_S, max(0.001, rest)))
+
+
+def _is_simulated(interface: str, channel: str) -> bool:
+    """Whether nothing real can be on this bus. Linux names the device behind a network interface; vcan has none."""
+    if interface == "socketcan":
+        return channel.startswith("vcan") and not (Path("/sys/class/net") / channel / "device").exists()
+    return interface in _SIMULATED
 
 
 def write_log(line: CanLine, path: str, seconds: float) -> int:
