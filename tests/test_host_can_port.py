@@ -61,7 +61,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Running]]
     monkeypatch.setattr(can_port, "_WAIT", 0.02)
     monkeypatch.setattr(can_health, "ERRORS_S", 0.1)
     monkeypatch.setattr(can_health, "SILENT_S", 0.3)
-    monkeypatch.setattr(can_bitrate, "_LISTEN_S", 0.05)
+    monkeypatch.setattr(can_bitrate, "_LISTEN_S", 0.2)
     monkeypatch.setattr(can_open, "_CLOSING", 0.1)
     started: list[Running] = []
 
@@ -299,7 +299,7 @@ def test_an_adapter_that_vanishes_is_said_once_and_the_bus_comes_back(failure, r
     line.wait("opened", 2)
     time.sleep(0.2)
     warnings = line.log.at(levels.WARNING)
-    assert sum("can0 has vanished" in text for text in warnings) <= 2
+    assert 1 <= sum("can0 has vanished" in text for text in warnings) <= line.kinds().count("opened")
     assert line.port.reopened >= 1
 
 

@@ -44,6 +44,7 @@ CAN_STARVED = const(37)  # pack id
 CAN_DISAGREES = const(38)  # pack id, field, RS485, CAN
 CAN_ALONE = const(39)  # pack id
 CAN_TOO = const(40)  # pack id
+CAN_LOST = const(41)  # pack id
 
 _LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
 _FOREIGN = (
@@ -107,6 +108,7 @@ _SENTENCES = (
     "[[pack]] the same battery, and is sign of the CAN bus right? Values of RS485 are published",
     "pack %s: nothing good comes over RS485, its values are those of CAN",
     "pack %s: values come over RS485 again",
+    "pack %s: nothing comes over CAN any more, its values are those of RS485 alone",
 )
 
 # Why bytes were rejected, by framer.reason
