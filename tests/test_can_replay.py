@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -152,3 +155,27 @@ def test_a_packed_log_keeps_the_secrets_of_others_out_of_the_bundle(tmp_path: Pa
     text = zipfile.ZipFile(out).read("capture/x.log.gz").decode()
     assert "2F4#1302B20F51000000" in text
     assert "DEADBEEF" not in text
+
+
+def test_a_log_comes_through_a_pipe_and_its_end_is_said(tmp_path: Path):
+    log = tmp_path / "x.log"
+    write_log(make_can([1]), str(log), 12)
+    found = []
+    for name in ("-", "/dev/stdin"):
+        with log.open("rb") as pipe:
+            ran = subprocess.run(
+                [sys.executable, "-m", "jkbridge", "replay", "--print", name], stdin=pipe, capture_output=True,
+                text=True, cwd=tmp_path, timeout=60, check=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            )  # fmt: skip
+        found.append([line for line in ran.stdout.splitlines() if line.startswith("jkbms/1/live ")])
+        assert "The recording ends here" in ran.stderr
+        assert ran.stderr.index("online") < ran.stderr.index("ends here") < ran.stderr.index("now offline")
+    assert len(found[0]) >= 2
+    assert found[0] == found[1]
+
+
+def test_without_rs485_there_are_no_settings_to_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "jkbridge.toml").write_text('[bus]\nkind = "can"\nchannel = "can0"\n')
+    assert cli.main(["get", "1"]) == 2
+    assert "CAN carries no settings" in capsys.readouterr().err
