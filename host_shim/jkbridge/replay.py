@@ -183,8 +183,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `replay` beside those of the configuration."""
     parser.add_argument(
         "files", nargs="+", metavar="FILE",
-        help="recording: hex text, with or without times, or raw bytes; a CAN log: candump's, or any python-can reads; - reads "
-        "standard input"
+        help="recording: hex text, with or without times, or raw bytes; a CAN log: candump's, or any python-can reads; "
+        "- reads standard input"
     )
     parser.add_argument("--print", action="store_true", dest="print_only", help="print topics and payloads; no broker")
     parser.add_argument(
