@@ -27,7 +27,7 @@ behind it as a comment.
     POWER        ((pin, level), ...) set first, in this order: supplies, enable and shut-down inputs
     NETWORK      None: the system has one; "wifi"; "lan"
     LAN          arguments of network.LAN as ((name, value), ...); mdc, mdio, power, ref_clk are pins, phy_type is the
-                 name of a constant of the module network
+                 name of a constant of the module network, ref_clk_mode of one of machine.Pin
     WATCHDOG_MS  of machine.WDT, 0 for none; a Pico cannot exceed 8388
     CHIP         "esp32", "esp32s3", "esp32c3", "rp2040", "unix"
     FIRMWARE     name of the MicroPython download that runs on it

@@ -22,7 +22,8 @@ LAN = (
     ("phy_type", "PHY_LAN8720"),  # MicroPython ESP32 quickref
     ("phy_addr", 0),  # MicroPython ESP32 quickref
     ("power", 12),  # MicroPython ESP32 quickref
-    ("ref_clk", 17),  # MicroPython ESP32 quickref: output of the ESP32
+    ("ref_clk", 17),  # MicroPython ESP32 quickref
+    ("ref_clk_mode", "OUT"),  # MicroPython ESP32 quickref: the ESP32 gives the clock; by default it awaits one
 )
 WATCHDOG_MS = 20000
 STRAPPING_OK = (

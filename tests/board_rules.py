@@ -15,7 +15,11 @@ SHAPE: dict[str, type | tuple[type, ...]] = {
     "NETWORK": (str, type(None)), "LAN": tuple, "WATCHDOG_MS": int, "STRAPPING_OK": tuple, "UNSURE": tuple,
 }  # fmt: skip
 LAN_PINS = ("mdc", "mdio", "power", "ref_clk")
-LAN_OTHERS = ("phy_type", "phy_addr")
+LAN_OTHERS = ("phy_type", "phy_addr", "ref_clk_mode")
+# Fixed pins of the ESP32's Ethernet MAC (RMII): TXD0, TX_EN, TXD1, RXD0, RXD1, CRS_DV
+RMII = (19, 21, 22, 25, 26, 27)
+# Those of its clock: an input on 0, an output on the others
+RMII_CLOCKS = {0: "IN", 16: "OUT", 17: "OUT"}
 CRYSTALS = (8_000_000, 16_000_000, 20_000_000)
 
 
@@ -125,6 +129,9 @@ def _rows(board: SimpleNamespace, chip: Chip) -> list[str]:
     if board.NETWORK not in (None, "wifi", "lan") or (board.NETWORK == "lan") != bool(board.LAN):
         wrong.append("NETWORK and LAN do not fit")
     wrong += [f"LAN {row[0]}" for row in board.LAN if row[0] not in LAN_PINS + LAN_OTHERS]
+    lan = dict(board.LAN)
+    if lan and lan.get("ref_clk_mode", "IN") != RMII_CLOCKS.get(lan.get("ref_clk", 0)):
+        wrong.append("the clock of the Ethernet has another direction on this pin")
     if not 0 <= board.WATCHDOG_MS <= chip.watchdog or (board.CHIP != "unix" and not board.WATCHDOG_MS):
         wrong.append(f"WATCHDOG_MS {board.WATCHDOG_MS}")
     return wrong
@@ -150,6 +157,9 @@ def _uses(board: SimpleNamespace) -> _Uses:
     for name, value in board.LAN:
         if name in LAN_PINS:
             uses.add(value, f"LAN {name}", True)
+    if board.LAN:
+        for pin in RMII:
+            uses.add(pin, "Ethernet (RMII)", False)
     return uses
 
 

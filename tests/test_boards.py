@@ -100,6 +100,9 @@ def test_each_rule_can_fail(old, new, fault):
         ("lilygo_t_2can", "8, 9, 16000000", "8, 46, 16000000", "is a strapping pin"),
         ("wt32_eth01", '("power", 16)', '("power", 39)', "pin 39 can only be an input"),
         ("wt32_eth01", '("power", 16)', '("colour", 16)', "LAN colour"),
+        ("wt32_eth01", "1, 17, 35, 33", "1, 17, 25, 33", "pin 25 is used twice: RX of rs485, Ethernet (RMII)"),
+        ("olimex_esp32_poe", '("ref_clk_mode", "OUT"),', "", "the clock of the Ethernet has another direction"),
+        ("olimex_esp32_poe", '("ref_clk", 17)', '("ref_clk", 14)', "the clock of the Ethernet has another"),
         ("olimex_esp32_poe", '(12, "the', '(15, "the', "pin 12 (LAN power) is a strapping pin"),
     ],
 )

@@ -99,7 +99,7 @@ def open_network(board, config, log, ticks):
         rows = lan.arguments(board.LAN, network, Pin)
         if hasattr(network, "hostname"):
             network.hostname(config["hostname"])
-        return lan.Lan(network.LAN(**rows), log, ticks)
+        return lan.Lan(network.LAN(**rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
     except (ValueError, OSError) as error:
         raise BoardError("the Ethernet of board " + board.NAME + " cannot be set up: " + str(error))
 
