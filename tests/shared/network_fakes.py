@@ -18,6 +18,7 @@ class Wlan:
         self.takes = 3
         self.calls = []
         self.settings = {}
+        self.error = None  # raised by connect() and disconnect(), and while it is asked for the signal
         self._active = False
         self._joining = None
         self._left = 0
@@ -29,7 +30,7 @@ class Wlan:
             self.calls.append("active" if on else "inactive")
             self._active = on
             if not on:
-                self._joining = None
+                assert self._joining is None, "switched off while it joins"
                 self._joined = ""
         return self._active
 
@@ -43,6 +44,8 @@ class Wlan:
 
     def connect(self, ssid, password):
         assert self._active
+        if self.error is not None:
+            raise self.error
         if self._joining is not None:
             raise OSError("Wifi Internal Error")
         self.calls.append("connect")
@@ -83,6 +86,8 @@ class Wlan:
 
     def status(self, what=None):
         if what == "rssi":
+            if self.error is not None:
+                raise self.error
             if not self._joined:
                 raise OSError("not connected")
             return -61

@@ -46,7 +46,7 @@ def test_joins_says_so_and_turns_power_saving_off():
         assert world.module.names == ["jkbridge"]
         assert world.way.rssi() == -61
         assert world.way.name_server() == "192.168.1.1"
-        assert world.log.text() == "WiFi house is joined, address 192.168.1.77, signal -61 dBm."
+        assert world.log.text() == "The WiFi is joined, address 192.168.1.77, signal -61 dBm."
 
 
 def test_the_radio_is_switched_on_only_between_two_exchanges():
@@ -67,11 +67,26 @@ def test_a_wrong_password_and_a_wrong_name_are_said_once_and_tried_for_ever():
             assert len(said) == 1
             assert words in said[0]
             assert "secret" not in world.log.text()
+            assert "hous" not in world.log.text()
             assert 8 <= world.wlan.calls.count("connect") <= 20  # with pauses that grow to a minute
             assert world.wlan.calls.count("inactive") >= 2
             world.wlan.air = {"house": "no", "hous": "secret"}
             world.run(200000)
             assert world.way.up
+
+
+def test_what_the_radio_has_no_words_for_ends_an_attempt_only():
+    for error in (OSError("Wifi Internal Error"), RuntimeError("Wifi Unknown Error 0x0101")):
+        world = World()
+        world.wlan.error = error
+        world.run(30000)
+        assert not world.way.up
+        assert "the radio refuses (" + str(error) + ")" in world.log.text()
+        world.wlan.error = None
+        world.run(60000)
+        assert world.way.up
+        world.wlan.error = error
+        assert world.way.rssi() is None
 
 
 def test_a_router_that_gives_no_address_is_said():
