@@ -66,7 +66,7 @@ class Link:
             return
         if not self._may_block(now):
             return
-        if self.tls is not None and not self.tls.ready(now, True):
+        if self.tls is not None and not self.tls.ready(now):
             return
         if self._row is None:
             self._resolve(now)

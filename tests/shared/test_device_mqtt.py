@@ -990,7 +990,7 @@ class FakeTls:
         self.socks.append(Secured(sock, self))
         return self.socks[-1]
 
-    def ready(self, now, idle):
+    def ready(self, now):
         return self.clock
 
     def words(self, error):
