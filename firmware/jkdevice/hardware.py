@@ -19,9 +19,9 @@ def power_up(board):
             Pin(row[0], Pin.OUT, value=row[1])
 
 
-def open_port(bus, board, log):
+def open_port(bus, board, log, network=None):
     """The line of a bus. bus.port is "tcp://host:port", or the name of a row of board.SERIAL (default: the first); on
-    CAN that of a row of board.CAN.
+    CAN that of a row of board.CAN. network: of open_network().
     """
     address = bus.config["port"]
     if bus.config["kind"] == "can":
@@ -34,9 +34,12 @@ def open_port(bus, board, log):
         from jkdevice.ports import tcp_port
 
         try:
-            return tcp_port.TcpPort(bus, address, log, net)
+            port = tcp_port.TcpPort(bus, address, log, net)
         except ValueError as error:
             raise BoardError(str(error))
+        if network is not None:
+            port.lookup = name_lookup(network, port.host)
+        return port
     import machine
 
     from jkdevice.ports import uart_port
@@ -99,7 +102,7 @@ def open_network(board, config, log, ticks):
         rows = lan.arguments(board.LAN, network, Pin)
         if hasattr(network, "hostname"):
             network.hostname(config["hostname"])
-        return lan.Lan(network.LAN(**rows), log, ticks)
+        return lan.Lan(network.LAN(**rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
     except (ValueError, OSError) as error:
         raise BoardError("the Ethernet of board " + board.NAME + " cannot be set up: " + str(error))
 

@@ -89,7 +89,7 @@ def _build(path, safe, problem):
         from jkcore.bridge import Bridge
 
         bridge = Bridge(config, console, instance, runtime, board.NAME, DISCOVERY_PER_SECOND)
-    ports = [hardware.open_port(bus, board, console) for bus in bridge.buses]
+    ports = [hardware.open_port(bus, board, console, network) for bus in bridge.buses]
     if config["capture"] and ports:
         _capture(config["capture"], ports)
     client_id = hardware.client_id(board, instance)
@@ -99,6 +99,8 @@ def _build(path, safe, problem):
     if network is not None:
         link.network = network
         link.lookup = hardware.name_lookup(network, config["mqtt"]["host"])
+        if tls is not None:
+            tls.lookup = hardware.name_lookup(network, "")
     bridge.machine = Figures(link)
     loop = Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
     sys.modules.pop("board", None)  # constants, used once

@@ -116,6 +116,59 @@ def test_tcp_line_that_cannot_be_opened_is_tried_for_ever_and_said_once():
     assert bus.kinds() == ["closed", "opened"]
 
 
+class Lookup:
+    """A network.dns.Lookup, and its maker."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = None
+        self.closed = 0
+
+    def __call__(self, name, now):
+        self.asked.append(name)
+        return self
+
+    def poll(self, now):
+        if isinstance(self.answer, OSError):
+            raise self.answer
+        return self.answer
+
+    def close(self):
+        self.closed += 1
+
+
+def test_a_name_of_a_tcp_line_is_looked_up_without_waiting():
+    port, bus, net = tcp()
+    where = []
+    real = net.resolve
+    net.resolve = lambda host, number: where.append((host, number)) or real(host, number)
+    port.lookup = lookup = Lookup()
+    for now in range(0, 3000, 100):
+        port.poll(now)
+    assert lookup.asked == ["gateway"]
+    assert where == []
+    lookup.answer = "192.168.1.20"
+    port.poll(3000)
+    assert where == [("192.168.1.20", 8899)]
+    assert bus.kinds() == ["opened"]
+    assert lookup.closed == 1
+
+
+def test_a_name_of_a_tcp_line_that_is_not_found_is_said_and_asked_again():
+    port, bus, _ = tcp()
+    port.lookup = lookup = Lookup()
+    lookup.answer = OSError("the DNS server does not know this name")
+    for now in range(0, 30000, 100):
+        port.poll(now)
+    assert bus.kinds() == ["closed"]
+    assert "does not know this name" in bus.calls[0][1]
+    assert lookup.closed == len(lookup.asked) > 2
+    lookup.answer = "192.168.1.20"
+    for now in range(30000, 46000, 100):
+        port.poll(now)
+    assert bus.kinds() == ["closed", "opened"]
+
+
 def test_tcp_line_that_is_silent_is_opened_again_without_a_word_of_its_own():
     port, bus, net = tcp()
     port.poll(0)

@@ -40,7 +40,9 @@ class TcpPort:
         where = parse(address)
         self.bus = bus
         self.buf = bytearray(_SIZE)
-        self._host = where[0]
+        self.host = where[0]
+        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up
+        self._asking = None  # a look-up under way
         self._port = where[1]
         self._name = "The serial line " + address
         self._log = log
@@ -55,7 +57,7 @@ class TcpPort:
         self._reopening = False  # because of a silence, which the bus has told already
 
     def poll(self, now):
-        """Open the line, or open it again, without waiting (but for the look-up of a name)."""
+        """Open the line, or open it again, without waiting (but where the system looks names up)."""
         self._now = now
         if self._state == _OPEN:
             reason = self.bus.wants_reopen(now)
@@ -68,8 +70,8 @@ class TcpPort:
 
     def _open(self, now):
         try:
-            if self._row is None:
-                self._row = self._net.resolve(self._host, self._port)
+            if self._row is None and not self._resolve(now):
+                return
             self._sock = self._net.start(self._row)
         except OSError as error:
             self._lose("cannot be opened: " + oserrors.words(error))
@@ -77,6 +79,24 @@ class TcpPort:
         self._state = _OPENING
         self._since = now
         self._wait(now)
+
+    def _resolve(self, now):
+        """True when the address is known. Raises OSError."""
+        address = self.host
+        if self.lookup is not None:
+            if self._asking is None:
+                self._asking = self.lookup(address, now)
+            address = self._asking.poll(now)
+            if address is None:
+                return False
+            self._stop_asking()
+        self._row = self._net.resolve(address, self._port)
+        return True
+
+    def _stop_asking(self):
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
 
     def read(self):
         """Read what is there into buf: number of bytes, 0 for nothing."""
@@ -107,6 +127,7 @@ class TcpPort:
 
     def close(self):
         """Leave the line for good."""
+        self._stop_asking()
         self._net.close(self._sock)
         self._sock = None
         self._state = _DOWN
