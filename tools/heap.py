@@ -20,10 +20,7 @@ import mp
 RIG = Path(__file__).resolve().parent / "heap_rig.py"
 # In this order each module loads nothing that is not measured yet. What a device loads on demand is not here.
 RESIDENT = (
-    "jkcore.shim", "jkcore.clock", "jkcore.log", "jkcore.fields", "jkcore.alarms", "jkcore.message", "jkcore.modbus",
-    "jkcore.pack", "jkcore.framer", "jkcore.gate", "jkcore.payload", "jkcore.intake", "jkcore.exchange", "jkcore.poll",
-    "jkcore.rs485", "jkcore.status", "jkcore.publish", "jkcore.bridge", "jkdevice.console", "jkdevice.loop",
-    "jkdevice.net", "jkdevice.mqtt", "jkdevice.ports.uart_port", "umqtt.simple",
+    "jkcore.bridge", "jkcore.rs485", "jkdevice.loop", "jkdevice.net", "jkdevice.ports.uart_port", "umqtt.simple",
 )  # fmt: skip
 
 
@@ -38,18 +35,24 @@ class Heap(NamedTuple):
     messages: int  # PUBLISH packets until then
 
 
+def turn_of(plain: bool) -> str:
+    """The name of Loop.turn as it is compiled."""
+    return "turn" if plain else compact.Firmware().attribute("turn")
+
+
 def compile_device(target: Path, plain: bool = False) -> dict[str, int]:
     """Compile firmware/ as a device gets it into a folder; {path of the source: bytes of the .mpy}. plain: without
     tools/compact.py."""
     sizes = {}
-    firmware = compact.Firmware()
+    if plain:
+        sources = {path.relative_to(mp.FIRMWARE): path.read_text() for path in sorted(mp.FIRMWARE.rglob("*.py"))}
+    else:
+        sources = compact.Firmware().files()
     with tempfile.TemporaryDirectory() as folder:
-        for path in firmware.trees:
-            source = mp.FIRMWARE / path
-            if not plain:
-                source = Path(folder) / path
-                source.parent.mkdir(parents=True, exist_ok=True)
-                source.write_text(firmware.compact(path))
+        for path, text in sources.items():
+            source = Path(folder) / path
+            source.parent.mkdir(parents=True, exist_ok=True)
+            source.write_text(text)
             name = compact.module_name(path)  # a name the device knows anyway
             sizes[path.as_posix()] = mp.mpy_cross(source, (target / path).with_suffix(".mpy"), name)
     return sizes
@@ -65,7 +68,7 @@ def measure(packs: int, plain: bool = False, can: bool = False) -> Heap:
             install_board(folder, packs, can_frames(packs), {"kind": "can", "bitrate": 500000})
         else:
             install_board(folder, packs)
-        done = mp.run_wasm(*_script(folder, () if can else RESIDENT))
+        done = mp.run_wasm(*_script(folder, () if can else RESIDENT, turn_of(plain)))
     if done.returncode:
         raise RuntimeError(done.stdout)
     # Labels are names the program has anyway: a new one would be measured with it.
@@ -102,7 +105,7 @@ def rs485_frames() -> bytes:
 def can_frames(packs: int) -> bytes:
     """Three seconds of batteries of 16 cells on CAN, as an MCP2515 keeps the frames in its receive buffer."""
     sys.path.insert(0, str(mp.SHARED))
-    from core_can import Battery
+    from can_battery import Battery
 
     class Wire:
         def send(self, base: int, data: bytes, address: int) -> None:
@@ -122,7 +125,7 @@ def can_frames(packs: int) -> bytes:
     return bytes(out)
 
 
-def _script(folder: Path, resident: tuple[str, ...]) -> tuple:
+def _script(folder: Path, resident: tuple[str, ...], turn: str) -> tuple:
     """Stages for mp.run_wasm: garbage is collected between them only."""
     first = f"import gc, uos, sys\nuos.chdir({str(folder)!r})\nsys.path[:] = ['']\n"
     first += "import json, time, errno, random, io, r\n"
@@ -135,7 +138,7 @@ def _script(folder: Path, resident: tuple[str, ...]) -> tuple:
                 f"at = gc.mem_alloc(); print({module!r}, at - last); last = at",
             ]  # fmt: skip
     stages += ["import main\nloop = main.begin()", "gc.collect()", "print('log', gc.mem_alloc() - base)"]
-    turns = "for _ in range({count}):\n    loop.turn(now)\n    now = now + {step} & 0x3FFFFFFF"
+    turns = "for _ in range({count}):\n    loop." + turn + "(now)\n    now = now + {step} & 0x3FFFFFFF"
     for _ in range(60):
         stages += [turns.format(count=40, step=10), "gc.collect()", "print('at', gc.mem_alloc() - base)"]
     for _ in range(80):
@@ -155,7 +158,7 @@ def run_on_unix(packs: int, heapsize: str, turns: int) -> str:
             "import sys\nimport r\n"
             "for i in 'machine socket select board usocket'.split():\n    sys.modules[i] = r\n"
             "import main\nloop = main.begin()\nnow = 0\n"
-            f"for _ in range({turns}):\n    loop.turn(now)\n    now = now + 50 & 0x3FFFFFFF\n"
+            f"for _ in range({turns}):\n    loop.{turn_of(False)}(now)\n    now = now + 50 & 0x3FFFFFFF\n"
             "print('ended', r.count[0])\n"
         )
         done = mp.run_unix(code, heapsize=heapsize, path=[folder], cwd=folder)
