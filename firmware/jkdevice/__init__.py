@@ -8,6 +8,8 @@ def forget(names):
     must not hold anything of them but functions that run. On CPython nothing happens.
     """
     if sys.implementation.name == "micropython":
+        import jkdevice
+
         for name in names:
             if sys.modules.pop("jkdevice." + name, None):
-                delattr(sys.modules["jkdevice"], name)
+                delattr(jkdevice, name)
