@@ -7,20 +7,16 @@ device; on a PC it ends with status 1. jkdevice/recovery.py says what follows fr
 import gc
 import sys
 
-_FOR_THE_START = ("start", "files", "hardware", "recovery", "last_good", "boots", "tracebacks")
-
 
 def begin():
     """The loop, or None; what was needed only to make it has left the memory again."""
     try:
-        import jkdevice
         from jkdevice import recovery
     except ImportError as error:
         print("jkbridge cannot start. A file of jkbridge is missing (" + str(error) + "): install it again, complete.")
         return None
     loop = recovery.begin()
     del recovery
-    jkdevice.forget(_FOR_THE_START)
     gc.collect()
     return loop
 

@@ -1,11 +1,11 @@
 """How the program begins after what happened before, and what is done when it ends by an error of its own.
 
-The policy; boots, tracebacks and last_good keep the facts. main.py forgets this module when the loop is ready.
+The policy; boots, tracebacks and last_good keep the facts. When the loop is ready, this module is forgotten.
 """
 
 import time
 
-from jkdevice import forget
+from jkdevice.memory import forget
 
 _CHECK_S = 5  # between two looks whether config.json is new
 _SAY = 12  # looks between two times the same is said
@@ -52,6 +52,7 @@ def begin():
         from jkdevice.settling import Settling
 
         loop.later = Settling(doubted, untold, used, problem)
+    forget(("start", "files", "hardware", "memory", "recovery"))  # some are large
     return loop
 
 

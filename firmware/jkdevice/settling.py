@@ -5,7 +5,7 @@ needs is loaded only then.
 """
 
 from jkcore import publish
-from jkdevice import forget
+from jkdevice.memory import forget
 
 
 class Settling:
@@ -38,7 +38,7 @@ class Settling:
         forget(("boots", "last_good", "tracebacks", "files"))
         if self._doubted or self._untold or self._used is not None or self._problem:
             return False
-        forget(("settling",))
+        forget(("settling", "memory"))
         return True
 
     def _settle(self, uptime):

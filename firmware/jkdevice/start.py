@@ -1,4 +1,4 @@
-"""From config.json and board.py to the loop. main.py forgets this module when it has done its work: it is large.
+"""From config.json and board.py to the loop. recovery.py forgets this module when it has done its work: it is large.
 
 board.py is one of boards/, config.json has the keys of jkcore.config.
 """
