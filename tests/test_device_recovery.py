@@ -27,6 +27,8 @@ class Failing(Device):
 
     def __init__(self, folder, device=True):
         super().__init__(folder)
+        shutil.copy(mp.FIRMWARE / "main.py", folder / "main.py")
+        self.path[0] = mp.FIRMWARE  # as it is, so that it can be made to fail
         shutil.copy(mp.ROOT / "tests" / "recovery_main.py", folder / "run.py")
         if device:
             shutil.copy(mp.ROOT / "tests" / "recovery_machine.py", folder / "machine.py")
