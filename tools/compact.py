@@ -140,6 +140,10 @@ class Firmware:
             for name, tree in self.shortener.files().items()
         }
 
+    def home(self, path: Path) -> Path:
+        """The new file that what is in a source is in."""
+        return self.modules[self.shortener.file_of[module_name(path)]]
+
     def attribute(self, name: str) -> str:
         """What an attribute is called in the new sources."""
         return self.shortener.attributes.get(name, name)
