@@ -17,19 +17,17 @@ from __future__ import annotations
 import ast
 import copy
 import importlib
-import json
 import string
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import columns
 from outside import CompactError
 from shorten import FILES, Shortener
 
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
-TABLE = "jkcore.fields.table"
 _SCOPES = (ast.FunctionDef, ast.Lambda)
 
 
@@ -85,8 +83,8 @@ class Firmware:
         }
         for path in self.trees:
             self.trees[path] = _Folder(self, path).visit(self.trees[path])
-        if TABLE in self.modules:
-            self._fill_table(folder)
+        if columns.TABLE in self.modules:
+            columns.fill(self.trees, self.modules, folder)
         self._drop_unused_functions()
         packages = {name for name, path in self.modules.items() if path.name == "__init__.py"}
         self.shortener = Shortener({name: self._tidy(path) for name, path in self.modules.items()}, packages, files)
@@ -111,25 +109,6 @@ class Firmware:
             if type(value) in (int, str) or (type(value) is bytes and not isinstance(node.value, ast.Constant)):
                 found[target] = value
         return found
-
-    def _fill_table(self, folder: Path) -> None:
-        """The field table's columns as jkcore.fields leaves them; with that jkcore/fields/__init__.py has done its
-        work. A process of its own reads them: a bridge on CAN in this one would have added rows."""
-        code = (
-            f"import json, sys; sys.path.insert(0, {str(folder)!r}); from jkcore.fields import table\n"
-            "print(json.dumps({n: [getattr(v, 'typecode', ''), list(v)] for n, v in vars(table).items()"
-            " if n.isupper() and type(v).__name__ in ('array', 'bytearray')}))"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        columns = json.loads(done.stdout)
-        for node in self.trees[self.modules[TABLE]].body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                kind, values = columns.get(node.targets[0].id, (None, None))
-                if kind is not None:
-                    # Bytes are used where they are, a bytearray would be a copy; writer.py makes one if need be.
-                    text = f"array({kind!r}, {values})" if kind else repr(bytes(values))
-                    node.value = ast.parse(text, mode="eval").body
-        self.trees[self.modules[TABLE.rpartition(".")[0]]].body.clear()
 
     def _drop_unused_functions(self) -> None:
         """Functions and private tables of jkcore that no name, attribute, import or text in firmware/ can mean."""
@@ -160,6 +139,10 @@ class Firmware:
             self.modules[name]: ast.unparse(ast.fix_missing_locations(tree)) + "\n"
             for name, tree in self.shortener.files().items()
         }
+
+    def home(self, path: Path) -> Path:
+        """The new file that what is in a source is in."""
+        return self.modules[self.shortener.file_of[module_name(path)]]
 
     def attribute(self, name: str) -> str:
         """What an attribute is called in the new sources."""
