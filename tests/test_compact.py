@@ -159,8 +159,8 @@ def test_new_names_that_are_said_to_cost_nothing_are_known_to_every_interpreter(
 
 # What these hold in jkdevice are objects of firmware/, never of machine, network, socket or umqtt.
 OURS = {
-    "boots", "files", "guard", "info", "last_good", "recovery", "start", "tracebacks", "bridge.publisher", "loop.bridge",
-    "loop.session", "self._guard",
+    "boots", "files", "guard", "info", "last_good", "recovery", "start", "tracebacks",
+    "bridge.publisher", "loop.bridge", "loop.session", "self._guard",
     "bridge", "bus", "can", "found", "loop", "message", "pipe", "port", "port.bus", "ports[n].bus", "reader",
     "receiver",
     "self._backoff", "self._bridge", "self._can[left]", "self._masking", "self._pipe", "self._reader", "self._sink",
