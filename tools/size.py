@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import heap
+import heap_rom
 import mpyfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -72,6 +73,8 @@ def main(arguments: list[str]) -> None:
     if program is None:
         sys.exit(f"the heap cannot be measured: {reason}")
     print("\n" + "\n".join(heap.lines()))
+    program, reason = mp.unix_micropython()
+    print("\n" + ("\n".join(heap_rom.lines()) if program else f"ROMFS cannot be measured: {reason}"))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ CPython and on MicroPython, 64 and 32 bit.
 import json
 import sys
 
-from core_can import Battery
+from can_battery import Battery
 from device_fakes import Log
 from mcp2515_model import Chip, IntPin, SelectPin, Spi
 
