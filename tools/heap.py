@@ -206,10 +206,10 @@ def lines(plain: bool = False) -> Iterator[str]:
     ):  # fmt: skip
         heap = measure((bus,), plain)
         yield row(name, figures(heap))
-        base = heap if bus == (POLL, 15) else base
+        base = heap if bus == (POLL, 1) else base
     for name, case, top in (
-        ("writes, unlock = all, on top of poll, 15 packs", ((POLL, 15),), WRITES),
-        ("CAN with 1 pack, on top of poll, 15 packs", ((POLL, 15), (CAN, 1)), {}),
+        ("writes, unlock = all, on top of poll, 1 pack", ((POLL, 1),), WRITES),
+        ("CAN with 1 pack, on top of poll, 1 pack", ((POLL, 1), (CAN, 1)), {}),
     ):  # fmt: skip
         extra = figures(measure(case, plain, **top))
         yield row(name, [a - b for a, b in zip(extra, figures(base), strict=True)])
