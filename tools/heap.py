@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ RESIDENT = (
     "jkcore.bridge", "jkcore.rs485", "jkdevice.loop", "jkdevice.net", "jkdevice.ports.uart_port", "umqtt.simple",
 )  # fmt: skip
 WRITES = {"writes": "all", "unlock": "all"}
+COMMAND = ("jkcore.writes.command", "jkcore.writes.transaction", "jkcore.writes.result")
 _PAD = 128 * 1024
 _LONG = 45  # discovery of 15 packs takes 180 s
 TURNS = 40 * 60 + 400 * _LONG
@@ -84,7 +86,7 @@ def measure(
     if done.returncode:
         raise RuntimeError(done.stdout)
     said = [line.split() for line in done.stdout.splitlines()]
-    found = {line[0]: int(line[-1]) for line in said if len(line) == 2 and line[-1].isdigit()}
+    found = {line[0]: int(line[-1]) for line in said if len(line) == 2 and line[-1].lstrip("-").isdigit()}
     turns = [int(line[-1]) for line in said if line[0] == "at"]
     garbage = sum(int(line[1]) - int(line[2]) for line in said if line[0] == "at")
     loaded = {module: found[module] for module in later}
@@ -195,44 +197,43 @@ def run_on_unix(packs: int, heapsize: str, turns: int) -> str:
     return done.stdout.strip().split("\n")[-1]
 
 
-def lines(plain: bool = False) -> list[str]:
-    """The table for `make size`."""
-    out = [f"{'heap on 32-bit MicroPython (words of 4 bytes), from .mpy':<44}" + "".join(f"{h:>12}" for h in HEAD)]
-    cases = [((POLL, 1),), ((POLL, 15),), ((LISTEN, 16),), ((CAN, 1),), ((CAN, 15),)]
-    names = ["poll, 1 pack", "poll, 15 packs", "listen, 15 packs and the master", "CAN alone, 1 pack"]
-    names.append("CAN alone, 15 packs")
-    heaps = [measure(case, plain) for case in cases]
-    out += [row(name, _figures(heap)) for name, heap in zip(names, heaps, strict=True)]
-    out += ["", "on top of poll, 15 packs:"]
-    base = _figures(heaps[1])
-    for name, case, top in (
-        ("writes = all, unlock = all", ((POLL, 15),), WRITES), ("CAN beside, 1 pack", ((POLL, 15), (CAN, 1)), {}),
+def lines(plain: bool = False) -> Iterator[str]:
+    """The table for `make size`, as it comes: each line is a run of the program."""
+    yield f"{'heap on 32-bit MicroPython (words of 4 bytes), from .mpy':<58}" + "".join(f"{h:>12}" for h in HEAD)
+    base = Heap(0, 0, 0, 0, 0, {})
+    for name, bus in (
+        ("poll, 1 pack", (POLL, 1)), ("poll, 15 packs", (POLL, 15)), ("listen, 15 packs and the master", (LISTEN, 16)),
+        ("CAN alone, 1 pack", (CAN, 1)), ("CAN alone, 15 packs", (CAN, 15)),
     ):  # fmt: skip
-        extra = _figures(measure(case, plain, **top))
-        out.append(row(name, [a - b for a, b in zip(extra, base, strict=True)]))
-    later = measure(((POLL, 1),), plain, ("jkcore.doctor", "jkcore.verdicts")).later
-    out.append(f"the doctor, while it looks: {sum(later.values())}")
-    out.append(f"a command, while it is carried out: {_command(plain)}")
-    out += ["", "of it, for good (without objects):"]
-    out += [f"{name:<44}{size:>12}" for name, size in of_files(plain).items()]
-    return out
+        heap = measure((bus,), plain)
+        yield row(name, figures(heap))
+        base = heap if bus == (POLL, 1) else base
+    for name, case, top in (
+        ("writes, unlock = all, on top of poll, 1 pack", ((POLL, 1),), WRITES),
+        ("CAN with 1 pack, on top of poll, 1 pack", ((POLL, 1), (CAN, 1)), {}),
+    ):  # fmt: skip
+        extra = figures(measure(case, plain, **top))
+        yield row(name, [a - b for a, b in zip(extra, figures(base), strict=True)])
+    for name, modules, top in (
+        ("the doctor, while it looks", ("jkcore.doctor",), {}), ("a command, while it is carried out", COMMAND, WRITES),
+    ):  # fmt: skip
+        yield row(name, [sum(measure(((POLL, 1),), plain, modules, **top).later.values())])
+    for name, size in of_files(plain).items():
+        yield row(f"of it for good, without objects: {name}", [size])
 
 
 HEAD = ("after start", "highest", "later", "garbage")
 
 
-def _figures(heap: Heap) -> list[int]:
+def figures(heap: Heap) -> list[int]:
+    """In the order of HEAD."""
     return [heap.started, heap.peak, heap.steady, heap.garbage]
 
 
-def _command(plain: bool) -> int:
-    modules = ("jkcore.writes.command", "jkcore.writes.transaction", "jkcore.writes.result")
-    return sum(measure(((POLL, 1),), plain, modules, **WRITES).later.values())
-
-
 def row(name: str, values: list[int]) -> str:
-    return f"{name:<44}" + "".join(f"{value:>12}" for value in values)
+    return f"{name:<58}" + "".join(f"{value:>12}" for value in values)
 
 
 if __name__ == "__main__":
-    print("\n".join(lines("--plain" in sys.argv)))
+    for line in lines("--plain" in sys.argv):
+        print(line, flush=True)

@@ -9,6 +9,7 @@ texts are not.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import heap
@@ -60,10 +61,9 @@ def measure(bus: tuple[str, int], rom: bool) -> list[int]:
     return [int(word) for word in words[-3:]]
 
 
-def lines() -> list[str]:
+def lines() -> Iterator[str]:
     """The table for `make size`."""
-    out = [f"{'heap on 64-bit MicroPython (words of 8 bytes)':<44}" + "".join(f"{h:>12}" for h in heap.HEAD[:3])]
+    yield f"{'heap on 64-bit MicroPython (words of 8 bytes)':<58}" + "".join(f"{h:>12}" for h in heap.HEAD[:3])
     for name, bus in (("poll, 1 pack", (heap.POLL, 1)), ("poll, 15 packs", (heap.POLL, 15))):
         for rom in (False, True):
-            out.append(heap.row(name + (", from ROMFS" if rom else ", from files"), measure(bus, rom)))
-    return out
+            yield heap.row(name + (", from ROMFS" if rom else ", from files"), measure(bus, rom))
