@@ -41,7 +41,10 @@ _DEVICE_NAMES = set(
     restart retain rssi rts rtr rx rx_queue rxbuf scan sck scl sda send server set_callback set_filter set_filters
     set_last_will set_rate set_state sleep sleep_ms sleep_us sock socket ssid ssl ssl_params state stats status stop
     subscribe tail ticks_add ticks_diff ticks_ms ticks_us timeout timeout_char timing toggle trigger tx tx_queue txbuf
-    tseg1 tseg2 sjw brp unique_id unsubscribe urandom user value wait_msg wifi write write_readinto readinto
+    tseg1 tseg2 CERT_REQUIRED ETH_GOT_IP HARD_RESET
+    PROTOCOL_TLS_CLIENT PWRON_RESET SOFT_RESET SSLContext WDT_RESET do_handshake_on_connect load_cert_chain
+    load_verify_locations server_hostname settime verify_mode wrap_socket sjw brp unique_id unsubscribe urandom user
+    value wait_msg wifi write write_readinto readinto
     """.split()  # noqa: SIM905
 )
 # Names every interpreter has built in and every .mpy of version 6 knows by number (MicroPython: py/makeqstrdata.py,

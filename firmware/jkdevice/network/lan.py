@@ -23,13 +23,27 @@ def arguments(rows, network, pin):
         if name in _PINS:
             value = pin(value)
         elif name == "ref_clk_mode":
-            value = getattr(pin, value)
+            value = pin.OUT if value == "OUT" else pin.IN
         elif name == "phy_type":
-            if not hasattr(network, value):
-                raise ValueError("this MicroPython has no network." + value + " (board.LAN)")
-            value = getattr(network, value)
+            value = _phy(network, value)
         out[name] = value
     return out
+
+
+def _phy(network, name):
+    """The constant of a kind of Ethernet chip."""
+    known = {
+        "PHY_LAN8710": getattr(network, "PHY_LAN8710", None),
+        "PHY_LAN8720": getattr(network, "PHY_LAN8720", None),
+        "PHY_IP101": getattr(network, "PHY_IP101", None),
+        "PHY_RTL8201": getattr(network, "PHY_RTL8201", None),
+        "PHY_DP83848": getattr(network, "PHY_DP83848", None),
+        "PHY_KSZ8041": getattr(network, "PHY_KSZ8041", None),
+        "PHY_KSZ8081": getattr(network, "PHY_KSZ8081", None),
+    }
+    if known.get(name) is None:
+        raise ValueError("this MicroPython has no network." + name + " (board.LAN)")
+    return known[name]
 
 
 class Lan:

@@ -27,15 +27,22 @@ _OFF = const(0)
 _JOINING = const(1)
 _UP = const(2)
 
-# Names in the module network (the numbers differ between ports), and what to do
-_REASONS = (
-    ("STAT_WRONG_PASSWORD", "the password is wrong: check wifi.password"),
-    ("STAT_NO_AP_FOUND", "no WiFi of this name is heard: check wifi.ssid (2.4 GHz only) and the distance"),
-    ("STAT_CONNECT_FAIL", "joining failed: check wifi.password and the access point"),
-    ("STAT_HANDSHAKE_TIMEOUT", "the access point broke off: check wifi.password"),
-    ("STAT_BEACON_TIMEOUT", "the access point is not heard any more"),
-    ("STAT_ASSOC_FAIL", "the access point refuses this device"),
-)
+def _reasons(network):
+    """What numbers of status() mean (they differ between ports; some have none), and what to do."""
+    return (
+        (getattr(network, "STAT_WRONG_PASSWORD", None), "the password is wrong: check wifi.password"),
+        (
+            getattr(network, "STAT_NO_AP_FOUND", None),
+            "no WiFi of this name is heard: check wifi.ssid (2.4 GHz only) and the distance",
+        ),
+        (
+            getattr(network, "STAT_CONNECT_FAIL", None),
+            "joining failed: check wifi.password and the access point",
+        ),
+        (getattr(network, "STAT_HANDSHAKE_TIMEOUT", None), "the access point broke off: check wifi.password"),
+        (getattr(network, "STAT_BEACON_TIMEOUT", None), "the access point is not heard any more"),
+        (getattr(network, "STAT_ASSOC_FAIL", None), "the access point refuses this device"),
+    )
 
 
 class Wifi:
@@ -50,7 +57,7 @@ class Wifi:
         self._password = config["password"]
         self._log = log
         self._ticks = ticks
-        self._network = network
+        self._reasons = _reasons(network)
         self._backoff = Backoff(60)
         self._state = _OFF
         self._since = 0
@@ -116,8 +123,8 @@ class Wifi:
             self._log(log.INFO, text + ("." if rssi is None else ", signal " + str(rssi) + " dBm."))
             return
         status = self._wlan.status()
-        for name, text in _REASONS:
-            if status == getattr(self._network, name, None):
+        for reason, text in self._reasons:
+            if status == reason:
                 self._fail(now, text)
                 return
         if clock.since(now, self._since) >= _PATIENCE_MS:
