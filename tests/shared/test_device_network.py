@@ -312,9 +312,10 @@ def test_an_address_behind_an_alias_is_found():
 
 
 def test_a_name_in_local_is_asked_of_everybody():
-    address, fake = look_up(lambda q: reply(q, ((1, b"\x0a\0\0\7"),)), "homeassistant.local", "")
-    assert address == "10.0.0.7"
-    assert fake.sent[0][1] == ("224.0.0.251", 5353)
+    for name in ("homeassistant.local", "HomeAssistant.Local"):
+        address, fake = look_up(lambda q: reply(q, ((1, b"\x0a\0\0\7"),)), name, "")
+        assert address == "10.0.0.7"
+        assert fake.sent[0][1] == ("224.0.0.251", 5353)
 
 
 def test_it_is_asked_five_times_then_given_up():
