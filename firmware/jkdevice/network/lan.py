@@ -1,4 +1,4 @@
-"""Ethernet as a state machine: switched on once, watched for ever.
+"""Ethernet as a state machine: set up and switched on once, watched for ever. What does not work is tried again.
 
 Not yet run on hardware; tests/shared/test_device_network.py drives it with a fake of network.LAN.
 """
@@ -33,15 +33,17 @@ def arguments(rows, network, pin):
 
 
 class Lan:
-    """lan: a network.LAN; log(level, text); ticks() -> 30-bit ms; got_ip: network.ETH_GOT_IP, None where there is none.
+    """make() -> a network.LAN; log(level, text); ticks() -> 30-bit ms; got_ip: network.ETH_GOT_IP, None where there is
+    none.
     """
 
     what = "Ethernet"
 
-    def __init__(self, lan, log, ticks, got_ip=None):
+    def __init__(self, make, log, ticks, got_ip=None):
         self.up = False
         self.losses = 0
-        self._lan = lan
+        self._make = make
+        self._lan = None
         self._log = log
         self._ticks = ticks
         self._got_ip = got_ip
@@ -61,7 +63,7 @@ class Lan:
                 self._switch_on(now)
             if self._active:
                 self._watch(now)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.up = False
             self._say(now, "Ethernet does not work (" + str(error) + "). It is tried again.")
             self._active = False
@@ -73,14 +75,18 @@ class Lan:
 
     def name_server(self):
         """Address of the DNS server DHCP has told, "" for none."""
+        if self._lan is None:
+            return ""
         try:
             server = self._lan.ifconfig()[3]
-        except (OSError, IndexError):
+        except OSError:
             return ""
         return "" if server == "0.0.0.0" else server
 
     def _switch_on(self, now):
         start = self._ticks()
+        if self._lan is None:
+            self._lan = self._make()
         self._lan.active(True)
         blocking.note(clock.since(self._ticks(), start))
         self._active = True

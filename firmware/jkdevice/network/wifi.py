@@ -61,7 +61,7 @@ class Wifi:
             network.hostname(config["hostname"])  # before the radio is on
         except (AttributeError, OSError, ValueError):
             pass  # a port without names: the router shows the default one
-        self._wlan = network.WLAN(network.STA_IF)
+        self._wlan = None
 
     def poll(self, now, idle=True):
         """Look how things are, a few times a second. idle: a step that blocks may start."""
@@ -88,11 +88,19 @@ class Wifi:
 
     def name_server(self):
         """Address of the DNS server DHCP has told, "" for none."""
-        return _name_server(self._wlan)
+        if self._wlan is None:
+            return ""
+        try:
+            server = self._wlan.ifconfig()[3]
+        except _RADIO:
+            return ""
+        return "" if server == "0.0.0.0" else server
 
     def _join(self, now):
-        wlan = self._wlan
         start = self._ticks()
+        if self._wlan is None:
+            self._wlan = self._network.WLAN(self._network.STA_IF)
+        wlan = self._wlan
         if not wlan.active():
             wlan.active(True)
         if wlan.isconnected() and _setting(wlan, "ssid") != self._ssid:
@@ -142,6 +150,8 @@ class Wifi:
         again = ". Next try in " + str((wait + 999) // 1000) + " s."
         self._log(log.DEBUG if text == self._said else log.WARNING, "WiFi: " + text + again)
         self._said = text
+        if self._wlan is None:
+            return
         try:
             self._wlan.disconnect()  # also before it is switched off, or an ESP32 goes on joining
         except _RADIO:
@@ -167,11 +177,3 @@ def _setting(wlan, name):
         return wlan.config(name)
     except _REFUSED:
         return ""
-
-
-def _name_server(interface):
-    try:
-        server = interface.ifconfig()[3]
-    except _RADIO:
-        return ""
-    return "" if server == "0.0.0.0" else server
