@@ -1091,3 +1091,45 @@ def test_a_broker_that_is_silent_after_the_handshake_is_left_after_20_s():
     world.run(500)
     assert world.sock.closed
     assert "said nothing within 20 s" in world.log.text()
+
+
+def _locked_polls(session, now, count):
+    for _ in range(count):
+        session.poll(now)
+        session._heard = now
+        now = (now - 0x3FFFFF9C) & 0x3FFFFFFF  # 100 ms later, see _locked_turns
+    return now
+
+
+def test_watching_the_network_touches_no_heap():
+    """Every turn asks the network's state machine; every 250 ms that asks the port."""
+    from network_fakes import ETH_GOT_IP, Lan, Network
+
+    from jkdevice.network import lan, wifi
+
+    try:
+        from micropython import heap_lock, heap_unlock
+    except ImportError:
+        heap_lock = heap_unlock = int
+    for kind in ("wifi", "lan"):
+        world = up()
+        if kind == "wifi":
+            table = {"ssid": "house", "password": "secret", "hostname": "jkbridge"}
+            network = wifi.Wifi(table, Network(), world.log, world.ticks)
+        else:
+            network = lan.Lan(Lan, world.log, world.ticks, ETH_GOT_IP)
+        for _ in range(100):
+            world.now = (world.now + 50) & 0x3FFFFFFF
+            network.poll(world.now)
+        assert network.up
+        world.session.network = network
+        world.session._sock = Sink()
+        world.now = _locked_polls(world.session, world.now, 100)
+        world.session._sock.fill = 0
+        heap_lock()
+        try:
+            world.now = _locked_polls(world.session, world.now, 300)
+        finally:
+            heap_unlock()
+        assert network.up
+        assert world.session.up()
