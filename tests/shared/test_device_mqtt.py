@@ -782,9 +782,14 @@ class FakeWay:
     def __init__(self):
         self.up = False
         self.polls = 0
+        self.renewed = []
 
     def poll(self, now, idle):
         self.polls += 1
+
+    def renew(self, now):
+        self.renewed.append(now)
+        self.up = False
 
 
 class FakeLookup:
@@ -885,6 +890,46 @@ def test_a_network_that_goes_ends_the_session_and_the_look_up():
     world.run(5000)
     assert len(world.net.sockets) == count + 1
     assert len(world.lookup.asked) == 3  # the next network may have another address for it
+
+
+def test_a_network_over_which_nothing_answers_is_made_anew():
+    def mute(sock):
+        sock.room = 0
+
+    world = on_wifi()
+    world.way.up = True
+    world.lookup.answer = OSError("the DNS server does not answer")
+    world.run(595000, 500)
+    assert world.way.renewed == []
+    world.run(10000, 500)
+    assert len(world.way.renewed) == 1
+    world.run(60000, 500)  # it is not up: no reason to do it again
+    assert len(world.way.renewed) == 1
+    world.way.up = True
+    world.lookup.answer = "192.168.1.10"
+    world.net.prepare = mute
+    world.run(2000000, 500)  # the name is found, but the broker is silent
+    assert len(world.way.renewed) == 1
+    world.session.lookup = None  # as with a numeric address
+    world.run(610000, 500)
+    assert len(world.way.renewed) == 2
+
+
+def test_a_network_is_left_alone_while_a_broker_refuses_or_a_session_is_up():
+    world = on_wifi()
+    world.session.lookup = None
+    world.way.up = True
+    world.net.start_error = refused()
+    world.run(2000000, 500)
+    world.net.start_error = None
+    world.net.prepare = lambda sock: sock.inbox.extend(ACCEPTED)
+    world.run(100000)
+    assert world.session.up()
+    for _ in range(500):
+        world.run(5000, 500)
+        world.sock.inbox += b"\xd0\0"
+    assert world.session.up()
+    assert world.way.renewed == []
 
 
 def test_a_bus_that_is_never_idle_does_not_keep_the_radio_off():

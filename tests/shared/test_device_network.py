@@ -128,6 +128,27 @@ def test_what_is_lost_comes_back_and_is_counted():
         assert world.way.up
 
 
+def test_wifi_over_which_nothing_answers_is_joined_anew():
+    world = World().joined()
+    world.way.renew(world.now)
+    assert not world.way.up
+    assert world.wlan.calls == ["active", "connect", "disconnect", "inactive"]
+    assert "nothing answers over it for 10 min" in world.log.text()
+    world.run(5000)
+    assert world.way.up
+    assert world.wlan.calls[4:] == ["active", "connect"]
+
+
+def test_ethernet_over_which_nothing_answers_is_switched_off_and_on():
+    world = LanWorld()
+    world.run(1000)
+    world.way.renew(world.now)
+    assert not world.way.up
+    world.run(5000)
+    assert world.way.up
+    assert world.hardware.calls == 3
+
+
 def test_after_a_restart_of_the_program_alone_another_name_is_taken_up():
     world = World().joined()
     world.wlan.air["other"] = "x"

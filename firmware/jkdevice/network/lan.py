@@ -69,6 +69,16 @@ class Lan:
             self._active = False
             self._backoff.failed(now)
 
+    def renew(self, now):
+        """It is up, but nothing answers: switch it off and on."""
+        self.up = False
+        self._active = False
+        self._log(log.WARNING, "Nothing answers over the Ethernet for 10 min: it is switched off and on.")
+        try:
+            self._lan.active(False)
+        except OSError:
+            pass  # said at the next try
+
     def rssi(self):
         """None: a cable has no strength of signal."""
         return

@@ -79,6 +79,11 @@ class Wifi:
         except _RADIO as error:
             self._fail(now, "the radio refuses (" + str(error) + ")")
 
+    def renew(self, now):
+        """It is joined, but nothing answers: switch the radio off and on."""
+        self._failures = _RESTART - 1
+        self._fail(now, "nothing answers over it for 10 min, so it is joined anew")
+
     def rssi(self):
         """Strength of the signal in dBm, None while there is none."""
         try:
