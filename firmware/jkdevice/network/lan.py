@@ -58,6 +58,13 @@ class Lan:
         if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
             return
         self._looked = now
+        if self.up:
+            self._watch(now)
+        else:
+            self._go_on(now, idle)
+
+    def _go_on(self, now, idle):
+        """A function of its own: with `as error` its state is too big for the stack, see mqtt_link._push."""
         try:
             if not self._active and idle and self._backoff.due(now):
                 self._switch_on(now)

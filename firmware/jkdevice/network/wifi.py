@@ -68,14 +68,18 @@ class Wifi:
         if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
             return
         self._looked = now
+        if self._state == _UP:
+            self._watch(now)
+        else:
+            self._go_on(now, idle)
+
+    def _go_on(self, now, idle):
+        """A function of its own: with `as error` its state is too big for the stack, see mqtt_link._push."""
         try:
-            if self._state == _OFF:
-                if idle and self._backoff.due(now):
-                    self._join(now)
-            elif self._state == _JOINING:
+            if self._state == _JOINING:
                 self._wait(now)
-            else:
-                self._watch(now)
+            elif idle and self._backoff.due(now):
+                self._join(now)
         except _RADIO as error:
             self._fail(now, "the radio refuses (" + str(error) + ")")
 
@@ -137,7 +141,7 @@ class Wifi:
             self._fail(now, "it cannot be joined within 30 s: check wifi.ssid, wifi.password and that its DHCP works")
 
     def _watch(self, now):
-        if not self._wlan.isconnected():
+        if not self._wlan.isconnected():  # which raises nothing on these ports
             self.up = False
             self.losses += 1
             self._state = _JOINING  # an ESP32 is at it already
