@@ -923,7 +923,9 @@ def test_a_network_is_left_alone_while_a_broker_refuses_or_a_session_is_up():
     world.run(2000000, 500)
     world.net.start_error = None
     world.net.prepare = lambda sock: sock.inbox.extend(ACCEPTED)
-    world.run(100000)
+    for _ in range(200):
+        if not world.session.up():
+            world.run(500)
     assert world.session.up()
     for _ in range(500):
         world.run(5000, 500)
