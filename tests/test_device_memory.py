@@ -14,7 +14,9 @@ import mpyfile
 EVERY_TURN = {
     "loop.py": {"turn", "_note_gap", "_lines", "_serve", "_publish", "_chores"},
     "mqtt.py": {"ready", "publish", "_receive", "_read", "_handle", "_keep_up", "_unstall"},
-    "mqtt_link.py": {"_push", "_write"},
+    "mqtt_link.py": {"_push", "_write", "_joined", "_may_block"},
+    "network/wifi.py": {"poll", "_watch"},
+    "network/lan.py": {"poll", "_watch", "_has_address"},
     "mqtt_reader.py": {"next", "_length", "_publish"},
     "backoff.py": {"due"},
 }

@@ -2,8 +2,8 @@
 session.
 
 pip cannot install it (the archive has neither setup.py nor pyproject.toml), so the pypi-simple client
-fetches the archive. 1.3.4 is the oldest interface a device may have: what works with it works with the
-frozen copies of 1.4.0 to 1.8.0.
+fetches the archive. 1.3.4 is the only version there, and the oldest interface a device may have. The frozen copies
+of 1.4.0 to 1.8.0 cannot be had from a registry: tests/shared/device_fakes.py has stand-ins for what they do otherwise.
 """
 
 import hashlib

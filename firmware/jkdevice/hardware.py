@@ -102,9 +102,9 @@ def open_network(board, config, log, ticks):
         rows = lan.arguments(board.LAN, network, Pin)
         if hasattr(network, "hostname"):
             network.hostname(config["hostname"])
-        return lan.Lan(network.LAN(**rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise BoardError("the Ethernet of board " + board.NAME + " cannot be set up: " + str(error))
+    return lan.Lan(lambda: network.LAN(**rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
 
 
 def name_lookup(network, host):

@@ -26,7 +26,11 @@ class SafeBridge:
     def __init__(self, config, log, instance, runtime, board, why):
         self.message = Message()
         self.uptime_s = 0
+<<<<<<< HEAD
         self.machine = None  # adds what the machine tells of itself to bridge/health: put(message)
+=======
+        self.machine = None  # figures.Figures
+>>>>>>> rev6
         self._log = log
         self._base = config["base"].encode() + b"/"
         self.will_topic = self._base + b"bridge/state"
@@ -46,7 +50,8 @@ class SafeBridge:
         self._info_due = False
         self._untold = True
         self._health_at = 0
-        self._figures = ()
+        self._heap_low = None
+        self._figures = (None, None, None, 0)
         self._ticked = -1
         self._ms = 0
         self._said = 0
@@ -100,7 +105,10 @@ class SafeBridge:
         return 250
 
     def measured(self, heap_free, loop_gap, mqtt_reconnects, *_):
-        self._figures = (heap_free if heap_free >= 0 else None, loop_gap, mqtt_reconnects)
+        free = heap_free if heap_free >= 0 else None
+        if free is not None and (self._heap_low is None or free < self._heap_low):
+            self._heap_low = free
+        self._figures = (free, self._heap_low, loop_gap, mqtt_reconnects)
 
     def stop(self, now):
         self._stopping = True
@@ -159,7 +167,11 @@ class SafeBridge:
         message.string(b"mode", b"safe")
         message.string(b"reason", self._why)
         message.numbers(b"retry", (RETRY_S - self.uptime_s,))
+<<<<<<< HEAD
         message.numbers(b"heap_free loop_gap mqtt_reconnects", self._figures)
+=======
+        message.numbers(b"heap_free heap_low loop_gap mqtt_reconnects", self._figures)
+>>>>>>> rev6
         if self.machine is not None:
             self.machine.put(message)
         message.close()

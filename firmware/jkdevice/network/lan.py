@@ -1,4 +1,4 @@
-"""Ethernet as a state machine: switched on once, watched for ever.
+"""Ethernet as a state machine: set up and switched on once, watched for ever. What does not work is tried again.
 
 Not yet run on hardware; tests/shared/test_device_network.py drives it with a fake of network.LAN.
 """
@@ -47,15 +47,17 @@ def _phy(network, name):
 
 
 class Lan:
-    """lan: a network.LAN; log(level, text); ticks() -> 30-bit ms; got_ip: network.ETH_GOT_IP, None where there is none.
+    """make() -> a network.LAN; log(level, text); ticks() -> 30-bit ms; got_ip: network.ETH_GOT_IP, None where there is
+    none.
     """
 
     what = "Ethernet"
 
-    def __init__(self, lan, log, ticks, got_ip=None):
+    def __init__(self, make, log, ticks, got_ip=None):
         self.up = False
         self.losses = 0
-        self._lan = lan
+        self._make = make
+        self._lan = None
         self._log = log
         self._ticks = ticks
         self._got_ip = got_ip
@@ -70,16 +72,33 @@ class Lan:
         if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
             return
         self._looked = now
+        if self.up:
+            self._watch(now)
+        else:
+            self._go_on(now, idle)
+
+    def _go_on(self, now, idle):
+        """A function of its own: with `as error` its state is too big for the stack, see mqtt_link._push."""
         try:
             if not self._active and idle and self._backoff.due(now):
                 self._switch_on(now)
             if self._active:
                 self._watch(now)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.up = False
             self._say(now, "Ethernet does not work (" + str(error) + "). It is tried again.")
             self._active = False
             self._backoff.failed(now)
+
+    def renew(self, now):
+        """It is up, but nothing answers: switch it off and on."""
+        self.up = False
+        self._active = False
+        self._log(log.WARNING, "Nothing answers over the Ethernet for 10 min: it is switched off and on.")
+        try:
+            self._lan.active(False)
+        except OSError:
+            pass  # said at the next try
 
     def rssi(self):
         """None: a cable has no strength of signal."""
@@ -87,14 +106,18 @@ class Lan:
 
     def name_server(self):
         """Address of the DNS server DHCP has told, "" for none."""
+        if self._lan is None:
+            return ""
         try:
             server = self._lan.ifconfig()[3]
-        except (OSError, IndexError):
+        except OSError:
             return ""
         return "" if server == "0.0.0.0" else server
 
     def _switch_on(self, now):
         start = self._ticks()
+        if self._lan is None:
+            self._lan = self._make()
         self._lan.active(True)
         blocking.note(clock.since(self._ticks(), start))
         self._active = True

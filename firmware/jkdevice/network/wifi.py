@@ -68,23 +68,32 @@ class Wifi:
             network.hostname(config["hostname"])  # before the radio is on
         except (AttributeError, OSError, ValueError):
             pass  # a port without names: the router shows the default one
-        self._wlan = network.WLAN(network.STA_IF)
+        self._wlan = None
 
     def poll(self, now, idle=True):
         """Look how things are, a few times a second. idle: a step that blocks may start."""
         if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
             return
         self._looked = now
+        if self._state == _UP:
+            self._watch(now)
+        else:
+            self._go_on(now, idle)
+
+    def _go_on(self, now, idle):
+        """A function of its own: with `as error` its state is too big for the stack, see mqtt_link._push."""
         try:
-            if self._state == _OFF:
-                if idle and self._backoff.due(now):
-                    self._join(now)
-            elif self._state == _JOINING:
+            if self._state == _JOINING:
                 self._wait(now)
-            else:
-                self._watch(now)
+            elif idle and self._backoff.due(now):
+                self._join(now)
         except _RADIO as error:
             self._fail(now, "the radio refuses (" + str(error) + ")")
+
+    def renew(self, now):
+        """It is joined, but nothing answers: switch the radio off and on."""
+        self._failures = _RESTART - 1
+        self._fail(now, "nothing answers over it for 10 min, so it is joined anew")
 
     def rssi(self):
         """Strength of the signal in dBm, None while there is none."""
@@ -95,11 +104,19 @@ class Wifi:
 
     def name_server(self):
         """Address of the DNS server DHCP has told, "" for none."""
-        return _name_server(self._wlan)
+        if self._wlan is None:
+            return ""
+        try:
+            server = self._wlan.ifconfig()[3]
+        except _RADIO:
+            return ""
+        return "" if server == "0.0.0.0" else server
 
     def _join(self, now):
-        wlan = self._wlan
         start = self._ticks()
+        if self._wlan is None:
+            self._wlan = self._network.WLAN(self._network.STA_IF)
+        wlan = self._wlan
         if not wlan.active():
             wlan.active(True)
         if wlan.isconnected() and _setting(wlan, "ssid") != self._ssid:
@@ -131,7 +148,7 @@ class Wifi:
             self._fail(now, "it cannot be joined within 30 s: check wifi.ssid, wifi.password and that its DHCP works")
 
     def _watch(self, now):
-        if not self._wlan.isconnected():
+        if not self._wlan.isconnected():  # which raises nothing on these ports
             self.up = False
             self.losses += 1
             self._state = _JOINING  # an ESP32 is at it already
@@ -149,6 +166,8 @@ class Wifi:
         again = ". Next try in " + str((wait + 999) // 1000) + " s."
         self._log(log.DEBUG if text == self._said else log.WARNING, "WiFi: " + text + again)
         self._said = text
+        if self._wlan is None:
+            return
         try:
             self._wlan.disconnect()  # also before it is switched off, or an ESP32 goes on joining
         except _RADIO:
@@ -174,11 +193,3 @@ def _setting(wlan, name):
         return wlan.config(name)
     except _REFUSED:
         return ""
-
-
-def _name_server(interface):
-    try:
-        server = interface.ifconfig()[3]
-    except _RADIO:
-        return ""
-    return "" if server == "0.0.0.0" else server
