@@ -26,11 +26,7 @@ class SafeBridge:
     def __init__(self, config, log, instance, runtime, board, why):
         self.message = Message()
         self.uptime_s = 0
-<<<<<<< HEAD
         self.machine = None  # adds what the machine tells of itself to bridge/health: put(message)
-=======
-        self.machine = None  # figures.Figures
->>>>>>> rev6
         self._log = log
         self._base = config["base"].encode() + b"/"
         self.will_topic = self._base + b"bridge/state"
@@ -167,11 +163,7 @@ class SafeBridge:
         message.string(b"mode", b"safe")
         message.string(b"reason", self._why)
         message.numbers(b"retry", (RETRY_S - self.uptime_s,))
-<<<<<<< HEAD
-        message.numbers(b"heap_free loop_gap mqtt_reconnects", self._figures)
-=======
         message.numbers(b"heap_free heap_low loop_gap mqtt_reconnects", self._figures)
->>>>>>> rev6
         if self.machine is not None:
             self.machine.put(message)
         message.close()
