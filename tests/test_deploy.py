@@ -91,9 +91,9 @@ def test_update_sends_what_changed_and_keeps_the_configuration(board):
     (board.folder / "config.json").write_text('{"mqtt": {"host": "192.168.1.10"}}')
     older = {name: data for name, data in board.files().items() if name.startswith("jk/a/")}
     older = {name[5:]: data for name, data in older.items() if name != "jk/a/release"}
-    older["jkcore/clock.mpy"] += b"of the release before"
+    older["jkcore/config.mpy"] += b"of the release before"
     older["jkcore/gone.mpy"] = b"a module that was"
-    for name in ("jkcore/clock.mpy", "jkcore/gone.mpy"):
+    for name in ("jkcore/config.mpy", "jkcore/gone.mpy"):
         (board.folder / "jk/a" / name).write_bytes(older[name])
     (board.folder / "jk/a/release").write_bytes(release.listing(older, "desktop"))
     said = installed(board)
@@ -147,7 +147,7 @@ def test_a_running_device_is_stopped_updated_and_publishes_again(board, broker, 
             "discovery": {"enabled": False},
         }
         (board.folder / "config.json").write_text(json.dumps(config))
-        path = board.folder / "jk/a/jkcore/clock.mpy"
+        path = board.folder / "jk/a/jkcore/config.mpy"
         path.write_bytes(path.read_bytes() + b"older")
         older = {name[5:]: data for name, data in board.files().items() if name[:5] == "jk/a/"}
         del older["release"]
