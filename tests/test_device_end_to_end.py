@@ -328,7 +328,7 @@ CONFIG = {"bus": {"port": "tcp://127.0.0.1:1"}, "mqtt": {"host": "127.0.0.1"}}
         ({**CONFIG, "intervall": 5}, ["config.json: ", "intervall", "interval"]),
         ({"bus": CONFIG["bus"]}, ["config.json: mqtt.host is missing"]),
         ({**CONFIG, "bus": {"port": "/dev/ttyUSB0"}}, ["config.json: ", "/dev/ttyUSB0", "tcp://192.168.1.20:8899"]),
-        ({"mqtt": {"host": "a", "tls": True}, "bus": CONFIG["bus"]}, ["config.json: ", "mqtt.tls"]),
+        ({"mqtt": {"host": "a", "tls": True}, "bus": CONFIG["bus"]}, ["config.json: ", "mqtt.ca is missing"]),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_explained(device, config, words):
