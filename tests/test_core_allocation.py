@@ -48,9 +48,9 @@ def measured(start: int) -> list[str]:
 
 
 # The collector takes any number in an array or a frame that looks like an address for one, and keeps the dead block
-# there for a while: the readings differ by one or two blocks of 16 bytes, up or down, which the smallest of several
+# there for a while: the readings differ by a few blocks of 16 bytes, up or down, which the smallest of several
 # readings does not always escape. One block left behind by every hundredth turn would be 1600 bytes.
-PINNED = 48
+PINNED = 160
 STAGES = ["turns(600)", *measured(0), "turns(5000)", *measured(4), "turns(5000)", *measured(8), "report()"]
 
 

@@ -188,7 +188,8 @@ def test_the_heap_is_flat_and_the_loop_was_never_held(fleet, capsys):
         free = fleet.healths(mode, "heap_free")
         # Not the first figures: some code is loaded only when the first settings have come.
         assert max(free[-3:]) > max(free[5:8]) - 1000, f"{mode}: {free}"
-        assert max(fleet.healths(mode, "loop_gap")) < 500 * SPEED
+        # Five devices, a broker and other tests share this machine; a loop held by a stalled broker would show as 15 s.
+        assert max(fleet.healths(mode, "loop_gap")) < 5000 * SPEED
 
 
 def test_commands_are_taken_after_all_that(fleet):
