@@ -19,9 +19,9 @@ def power_up(board):
             Pin(row[0], Pin.OUT, value=row[1])
 
 
-def open_port(bus, board, log):
-    """The line of a bus. bus.port is "tcp://host:port", or the name of a row of board.SERIAL (default: the first); on
-    CAN that of a row of board.CAN.
+def open_port(bus, board, log, network=None):
+    """The line of a bus. network: of open_network, for a line on TCP. bus.port is "tcp://host:port", or the name of a
+    row of board.SERIAL (default: the first); on CAN that of a row of board.CAN.
     """
     address = bus.config["port"]
     if bus.config["kind"] == "can":
@@ -34,9 +34,13 @@ def open_port(bus, board, log):
         from jkdevice.ports import tcp_port
 
         try:
-            return tcp_port.TcpPort(bus, address, log, net)
+            port = tcp_port.TcpPort(bus, address, log, net)
         except ValueError as error:
             raise BoardError(str(error))
+        if network is not None:
+            port.network = network
+            port.lookup = name_lookup(network, port.host)
+        return port
     import machine
 
     from jkdevice.ports import uart_port
@@ -105,18 +109,10 @@ def open_network(board, config, log, ticks):
 
 
 def name_lookup(network, host):
-    """Maker of a look-up that does not wait: lookup(name, now); None where the system looks names up, or for an
-    address.
-    """
+    """Maker of a look-up that does not wait: lookup(name, now); None for an address."""
     from jkdevice.network import dns
 
-    if dns.is_address(host):
-        return None
-
-    def lookup(name, now):
-        return dns.Lookup(name, network.name_server(), now)
-
-    return lookup
+    return None if dns.is_address(host) else dns.Names(network)
 
 
 def open_watchdog(board):

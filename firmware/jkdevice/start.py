@@ -8,15 +8,12 @@ import os
 import sys
 import time
 
+from jkdevice.console import Console, ticks
+
 CONFIG = "config.json"
 GOOD = "config.good.json"  # the last one that worked, see last_good.py
 _FAULTS = ("FileError", "ConfigError", "BoardError", "TlsError")  # of the configuration
 DISCOVERY_PER_SECOND = 10  # messages; a device has other things to do
-
-
-def ticks():
-    """Milliseconds, wrapping at 30 bits as the core wants them."""
-    return time.ticks_ms() & 0x3FFFFFFF
 
 
 class StartError(Exception):
@@ -89,9 +86,9 @@ def _build(path, safe, problem):
         from jkcore.bridge import Bridge
 
         bridge = Bridge(config, console, instance, runtime, board.NAME, DISCOVERY_PER_SECOND)
-    ports = [hardware.open_port(bus, board, console) for bus in bridge.buses]
+    ports = [hardware.open_port(bus, board, console, network) for bus in bridge.buses]
     if config["capture"] and ports:
-        _capture(config["capture"], ports)
+        _capture(config["capture"], ports, network)
     client_id = hardware.client_id(board, instance)
     console(log.INFO, "jkbridge on board " + board.NAME + ", " + runtime + ".")
     link = session.Session(config["mqtt"], bridge, console, ticks, net, simple, client_id)
@@ -99,6 +96,8 @@ def _build(path, safe, problem):
     if network is not None:
         link.network = network
         link.lookup = hardware.name_lookup(network, config["mqtt"]["host"])
+        if tls is not None:
+            tls.lookup = hardware.name_lookup(network, "")  # of the time server
     bridge.machine = Figures(link)
     return Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
 
@@ -113,8 +112,6 @@ def _tls(config, console):
 
 
 def _console(config, level):
-    from jkdevice.console import Console
-
     if config["capture"] != "console":
         return Console(level, ticks)
     from jkdevice import capture
@@ -122,11 +119,14 @@ def _console(config, level):
     return Console(level, ticks, capture.comments())
 
 
-def _capture(address, ports):
+def _capture(address, ports, network):
     """Put a recorder in front of the first RS485 line."""
     from jkdevice import capture
-    from jkdevice.hardware import BoardError
+    from jkdevice.hardware import BoardError, name_lookup
 
+    if network is not None and address != "console" and name_lookup(network, address[6:].split(":")[0]) is not None:
+        text = 'capture = "' + address + '" is not possible here: looking a name up would hold the bus. Use the '
+        raise BoardError(text + 'numeric address. Example: "capture": "tcp://192.168.1.10:7000"')
     for n in range(len(ports)):
         if ports[n].bus.poller is not None:
             try:

@@ -14,7 +14,9 @@ from jkdevice.backoff import Backoff
 
 _BUILT = const(2025)  # a clock that says an earlier year was never set
 _NOT_TRUSTED = const(-0x2700)  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED
+_NO_MEMORY = const(-0x7F00)  # MBEDTLS_ERR_SSL_ALLOC_FAILED
 _NTP_S = const(1)
+_NTP_HOST = "pool.ntp.org"
 
 
 class TlsError(Exception):
@@ -51,6 +53,8 @@ class Tls:
             import tls
         except ImportError:
             raise TlsError("mqtt.tls = true needs MicroPython 1.23 or newer: this one has no module tls")
+        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up
+        self._asking = None  # a look-up under way
         self._host = config["host"]
         self._log = log
         self._ticks = ticks
@@ -80,15 +84,27 @@ class Tls:
         """True when the clock is right. Else NTP is asked once, between two exchanges, now and then."""
         if time.gmtime()[0] >= _BUILT:
             return True
-        if idle and self._backoff.due(now):
+        if idle and (self._asking is not None or self._backoff.due(now)):
             self._set_clock(now)
         return False
+
+    def _find(self, now):
+        """Address of the time server, None while it is looked up."""
+        if self.lookup is None:
+            return _NTP_HOST
+        if self._asking is None:
+            self._asking = self.lookup(_NTP_HOST, now)
+        return self._asking.poll(now)
 
     def _set_clock(self, now):
         start = self._ticks()
         try:
+            address = self._find(now)
+            if address is None:
+                return
             import ntptime
 
+            ntptime.host = address
             ntptime.timeout = _NTP_S
             ntptime.settime()
             self._log(log.INFO, "The clock was set by NTP, for TLS: %04d-%02d-%02d." % time.gmtime()[:3])
@@ -99,6 +115,9 @@ class Tls:
             text += "The device needs UDP port 123 to the internet. Next try in " + str((wait + 999) // 1000) + " s."
             self._log(log.DEBUG if self._said else log.WARNING, text)
             self._said = True
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None
         blocking.note(clock.since(self._ticks(), start))
 
     def words(self, error):
@@ -108,6 +127,8 @@ class Tls:
             text = "its certificate is not one of mqtt.ca, is for another name than mqtt.host, or is out of date"
             why = " ".join(str(error).split()) if isinstance(error, ValueError) else ""
             return text + (" (" + why.rstrip(".") + ")" if why else "")
+        if code == _NO_MEMORY:
+            return "memory is short: TLS takes 20 kB and more of it"
         if code < -1:
             return "TLS failed (error -0x%04x): check that mqtt.port is the port for TLS" % -code
         return ""

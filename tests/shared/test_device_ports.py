@@ -297,3 +297,64 @@ def test_reading_and_writing_touch_no_heap():
         heap_unlock()
     assert fake.left == 0
     assert net.open_count() == 1
+
+
+class Way:
+    """A network of the package network."""
+
+    def __init__(self):
+        self.up = False
+
+
+class Lookup:
+    def __init__(self):
+        self.asked = []
+        self.answer = None
+        self.closed = 0
+
+    def __call__(self, name, now):
+        self.asked.append(name)
+        return self
+
+    def poll(self, now):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def close(self):
+        self.closed += 1
+
+
+def test_tcp_line_on_a_board_with_a_network_of_its_own_waits_for_it_and_for_the_name():
+    port, bus, net = tcp()
+    port.network = way = Way()
+    port.lookup = names = Lookup()
+    now = 0
+    while now < 60000:
+        port.poll(now)
+        now += 50
+    assert (names.asked, net.resolved, net.sockets, bus.calls) == ([], 0, [], [])
+    way.up = True
+    port.poll(now)
+    port.poll(now + 50)
+    assert names.asked == ["gateway"]
+    assert net.resolved == 0
+    names.answer = "10.0.0.9"
+    port.poll(now + 100)
+    assert (names.closed, net.resolved) == (1, 1)  # what is resolved is the address: that does not wait
+    assert bus.kinds() == ["opened"]
+
+
+def test_tcp_line_whose_name_is_unknown_is_tried_for_ever_and_said_once():
+    port, bus, _ = tcp()
+    port.network = way = Way()
+    way.up = True
+    port.lookup = names = Lookup()
+    names.answer = OSError("the DNS server does not know this name")
+    for now in range(0, 60000, 50):
+        port.poll(now)
+    assert len(names.asked) == names.closed > 4
+    assert bus.kinds() == ["closed"]
+    assert "does not know this name" in bus.calls[0][1]
+    port.close()
+    assert names.closed == len(names.asked)
