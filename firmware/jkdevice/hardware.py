@@ -5,6 +5,8 @@ A board file holds constants only; boards/desktop.py says which.
 
 import sys
 
+from jkdevice.memory import forget
+
 
 class BoardError(Exception):
     """Board and configuration do not fit: a sentence for people."""
@@ -110,9 +112,36 @@ def open_network(board, config, log, ticks):
 
 def name_lookup(network, host):
     """Maker of a look-up that does not wait: lookup(name, now); None for an address."""
+    from jkdevice import network as package
     from jkdevice.network import dns
 
-    return None if dns.is_address(host) else dns.Names(network)
+    names = None if dns.is_address(host) else package.Names(network)
+    forget(("network.dns",))
+    return names
+
+
+# Names in the module machine, and the words
+_CAUSES = (
+    ("PWRON_RESET", "power on"),
+    ("HARD_RESET", "reset"),
+    ("WDT_RESET", "watchdog"),
+    ("DEEPSLEEP_RESET", "deep sleep"),
+    ("SOFT_RESET", "restart of the program"),
+)
+
+
+def reset_reason():
+    """Why the machine started, a word; "" where it does not tell."""
+    try:
+        import machine
+
+        cause = machine.reset_cause()
+    except (ImportError, AttributeError):
+        return ""
+    for name, word in _CAUSES:
+        if cause == getattr(machine, name, None):
+            return word
+    return "unknown (" + str(cause) + ")"
 
 
 def open_watchdog(board):

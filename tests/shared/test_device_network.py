@@ -313,3 +313,26 @@ def test_is_address():
         assert dns.is_address(text)
     for text in ("192.168.1", "a.b.c.d", "256.1.1.1", "broker.lan", ""):
         assert not dns.is_address(text)
+
+
+def test_the_code_of_the_look_up_is_in_memory_only_while_one_is_under_way():
+    import sys
+
+    from jkdevice import network
+
+    class Dhcp:
+        def name_server(self):
+            return "192.168.1.1"
+
+    real = dns.socket
+    dns.socket = Datagrams(lambda q: None)
+    sys.modules["jkdevice.network.dns"] = network.dns = dns
+    try:
+        asked = network.Names(Dhcp())("broker.lan", 0)
+        assert isinstance(asked, dns.Lookup)
+        assert asked.poll(0) is None
+        assert dns.socket.sent[0][1] == ("192.168.1.1", 53)
+        there = "jkdevice.network.dns" in sys.modules
+        assert there == (sys.implementation.name != "micropython")
+    finally:
+        dns.socket = real

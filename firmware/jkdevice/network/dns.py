@@ -24,16 +24,6 @@ class LookupFailedError(OSError):
     """No address could be found; a few words for people."""
 
 
-class Names:
-    """Makes look-ups on a network: names(name, now). network: with name_server(), see this package."""
-
-    def __init__(self, network):
-        self._network = network
-
-    def __call__(self, name, now):
-        return Lookup(name, self._network.name_server(), now)
-
-
 class Lookup:
     """One name. poll(now) until it gives an address ("192.168.1.10"), or raises LookupFailedError."""
 
