@@ -246,6 +246,9 @@ def _network(board: dict[str, Any]) -> Iterator[str]:
     given = dict(board["LAN"])
     missing = [name for name in ("mdc", "mdio", "phy_type", "phy_addr") if board["LAN"] and name not in given]
     yield from (f"LAN: {name} is missing" for name in missing)
+    # network_lan.c: the clock comes in at GPIO0 only; at any other pin the ESP32 gives it
+    if given.get("ref_clk", 0) and given.get("ref_clk_mode") != "OUT":
+        yield "LAN: the clock can only come in at GPIO0"
     if len(given) != len(board["LAN"]):
         yield "LAN: an argument is there twice"
     for name, value in given.items():

@@ -198,7 +198,7 @@ def run_wasm(
     path: Iterable[Path | str] = DEFAULT_PATH,
     copy: Iterable[Path | str] = (),
     then: Sequence[Script] = (),
-    timeout: float = 120,
+    timeout: float = 280,
     pystack: int = 8192,
 ) -> subprocess.CompletedProcess[str]:
     """Run a script on 32-bit MicroPython; .returncode, .stdout (with stderr in it). Skips without it.

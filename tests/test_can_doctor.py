@@ -234,3 +234,45 @@ def test_a_bus_is_chosen_by_name_port_or_number(capsys: pytest.CaptureFixture[st
     assert "/dev/ttyUSB77 does not exist" in capsys.readouterr().out
     assert cli.main(["doctor", "--bus", "3"]) == 2
     assert "there is no such bus" in capsys.readouterr().out
+
+
+def test_a_log_of_errors_alone_says_what_to_do(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    log = tmp_path / "x.log"
+    write_log(make_can([1], acknowledged=False), str(log), 12)
+    code, out, _ = command(capsys, "file", str(log))
+    assert code == 1
+    assert "Verdict (wrong_bitrate)" in out
+    assert "What to do: file:" in out
+
+
+def test_logs_without_a_frame_are_the_file_s_fault_and_keep_their_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("empty.log").write_text("# nothing\n")
+    Path("junk.log").write_bytes(b"\xa3\x00" * 300)
+    for name, why in (
+        ("nix.log", "cannot be read: No such file or directory."), ("empty.log", "no lines of candump"),
+        ("junk.log", "holds no lines of candump"),
+    ):  # fmt: skip
+        code, out, _ = command(capsys, "file", name)
+        assert code == 2
+        assert f"(file_unreadable): {name}" in out
+        assert why in " ".join(out.split())
+
+
+def test_beside_a_fault_nobody_is_told_that_nothing_has_to_be_changed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    log = tmp_path / "x.log"
+    write_log(make_can([1]), str(log), 12)
+    code, out, _ = command(capsys, "file", str(log), "--set", "bus.packs=1,2")
+    assert code == 1
+    assert "Packs are heard: address 1. (ok_listening)" in out
+    assert "Nothing has to be changed" not in out
+
+
+def test_a_question_ends_without_a_full_stop(capsys: pytest.CaptureFixture[str]):
+    _, out, _ = command(capsys, "udp_multicast", "10.1.1.1")
+    assert "udp_multicast:10.1.1.1" in out
+    assert "?." not in out

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -125,3 +129,53 @@ def _first_bus(path: Path) -> Path:
     out = path.with_name("one.txt")
     out.write_text(path.read_text().replace("bus 2 of 2", "bus 1 of 1"))
     return out
+
+
+def test_a_pack_that_tells_no_cells_is_not_said_to_have_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_log(make_can([1], version="v1"), str(tmp_path / "x.log"), 12)
+    assert cli.main(["replay", "--print", str(tmp_path / "x.log")]) == 0
+    error = capsys.readouterr().err
+    assert "pack 1 online: 52." in error
+    assert " 0 cells" not in error
+
+
+def test_what_could_not_be_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "x.log"
+    path.write_text("# mine\n(0.0) can0 2F4#1302B20F51000000\n(0.1) can0 2F4#13\n(0.2) can0 2F\nhm\n")
+    assert cli.main(["replay", "--print", str(path)]) == 0
+    error = capsys.readouterr().err
+    assert "2 pieces could not be read, the first in line 4: this is no line of candump." in error
+
+
+def test_a_packed_log_keeps_the_secrets_of_others_out_of_the_bundle(tmp_path: Path):
+    path = tmp_path / "x.log.gz"
+    path.write_bytes(gzip.compress(b"(0.0) can0 2F4#1302B20F51000000\n(0.1) can0 123#DEADBEEF01020304\n"))
+    out = tmp_path / "b.zip"
+    assert cli.main(["bundle", "--capture", str(path), "--out", str(out), "--wait", "0"]) == 0
+    text = zipfile.ZipFile(out).read("capture/x.log.gz").decode()
+    assert "2F4#1302B20F51000000" in text
+    assert "DEADBEEF" not in text
+
+
+def test_a_log_comes_through_a_pipe_and_its_end_is_said(tmp_path: Path):
+    log = tmp_path / "x.log"
+    write_log(make_can([1]), str(log), 12)
+    found = []
+    for name in ("-", "/dev/stdin"):
+        with log.open("rb") as pipe:
+            ran = subprocess.run(
+                [sys.executable, "-m", "jkbridge", "replay", "--print", name], stdin=pipe, capture_output=True,
+                text=True, cwd=tmp_path, timeout=60, check=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            )  # fmt: skip
+        found.append([line for line in ran.stdout.splitlines() if line.startswith("jkbms/1/live ")])
+        assert "The recording ends here" in ran.stderr
+        assert ran.stderr.index("online") < ran.stderr.index("ends here") < ran.stderr.index("now offline")
+    assert len(found[0]) >= 2
+    assert found[0] == found[1]
+
+
+def test_without_rs485_there_are_no_settings_to_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "jkbridge.toml").write_text('[bus]\nkind = "can"\nchannel = "can0"\n')
+    assert cli.main(["get", "1"]) == 2
+    assert "CAN carries no settings" in capsys.readouterr().err

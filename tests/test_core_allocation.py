@@ -59,8 +59,9 @@ def figures(output: str) -> dict[str, list[int]]:
     return {line.split()[0]: [int(n) for n in line.split()[1:]] for line in output.splitlines() if line.strip()}
 
 
+@pytest.mark.timeout(900)
 def test_heap_is_the_same_before_and_after_10000_turns_with_15_packs(capsys):
-    done = mp.run_wasm(SETUP, heapsize=1 << 20, then=STAGES, timeout=250)
+    done = mp.run_wasm(SETUP, heapsize=1 << 20, then=STAGES, timeout=800)
     assert done.returncode == 0, done.stdout
     got = figures(done.stdout)
     before, middle, after = (min(got[f"figures{start}"]) for start in (0, 4, 8))

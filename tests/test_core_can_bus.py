@@ -187,6 +187,8 @@ def test_can_takes_over_while_rs485_is_silent_and_back():
     assert "balance_current" in live
     assert "charge_request_voltage" not in live
     assert [m.payload for m in street.of("jkbms/1/availability", start)] in ([], ["online"])
+    assert "now offline" not in "\n".join(street.warnings())
+    assert [text for text in street.warnings() if "nothing comes over CAN any more" in text]
 
 
 def test_an_alarm_that_only_one_bus_knows_does_not_end_because_that_is_silent():

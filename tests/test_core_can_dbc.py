@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import can_battery
 import can_dbc
 import core_can
 import pytest
@@ -55,16 +56,16 @@ def test_100_000_random_payloads(messages):
 def test_a_million_shuffled_frames_of_two_packs_are_never_mixed():
     """Every byte a pack sends has the lowest bit of its address: what one keeps never shows the other's."""
     line = core_can.Can()
-    bases = [core_can.ST1, core_can.VOLT, core_can.TEMP, core_can.ALM]
-    bases += [core_can.ST2, core_can.ALL, core_can.ERR, core_can.INFO, core_can.SW, core_can.CHARGER]
-    bases += [core_can.CELLS + 0x10000 * group for group in range(7)]
+    bases = [can_battery.ST1, can_battery.VOLT, can_battery.TEMP, can_battery.ALM]
+    bases += [can_battery.ST2, can_battery.ALL, can_battery.ERR, can_battery.INFO, can_battery.SW, can_battery.CHARGER]
+    bases += [can_battery.CELLS + 0x10000 * group for group in range(7)]
     chance = random.Random(6)
     frames = []
     for address in (0, 1):
         mark = bytes([address] * 8)
         for base in bases:
             data = bytes(byte & 0xFE for byte in chance.randbytes(8))
-            if base == core_can.ST1:
+            if base == can_battery.ST1:
                 data = bytes((50, 2, 160, 14, 80, 0, 0, 0))
             flags = 8 | (can.EXTENDED if base > 0x7FF else 0)
             frames.append((base + address, flags, bytes(map(int.__or__, data, mark))))

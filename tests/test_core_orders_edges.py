@@ -42,7 +42,7 @@ def test_no_request_is_made_of_a_frame_type_that_does_not_exist():
 
 
 def test_a_preset_is_for_a_pack_that_is_set_quite_otherwise():
-    """It sets everything at once: its two known values are not compared with what it replaces."""
+    """It sets everything at once: its known values are not compared with what it replaces."""
     house = Orders()
     lower = {"power_off_voltage": 1700, "cell_undervoltage_protection": 1800, "cell_soc0_voltage": 1840,
              "cell_undervoltage_recovery": 1850}  # fmt: skip
@@ -109,6 +109,47 @@ def test_what_waits_is_dropped_when_another_bridge_has_the_topics():
     assert registers(house) == registers(house, 2) == []
 
 
+def test_what_comes_before_the_topics_are_known_to_be_ours_is_refused_and_told():
+    """A kept command arrives in the second in which the bridge looks for another one; it was dropped without a word."""
+    house = Orders(connect=False)
+    house.bridge.connected(house.now)
+    house.taking = True
+    house.receive("jkbms/1/set/balance_switch", "OFF", retained=True)
+    house.receive("jkbms/bridge/state", "online", retained=True)  # of a run that lost power with its broker
+    house.run(10)
+    house.receive("jkbms/2/set/balance_switch", "OFF")
+    house.run(30)
+    assert "retained" in house.payloads("jkbms/1/result")[0]["reason"]
+    assert "whether another one has its topics" in house.payloads("jkbms/2/result")[0]["reason"]
+    assert registers(house) == registers(house, 2) == []
+    assert house.order("1/set/balance_switch", "OFF")[0]["status"] == "ok"
+
+
+def test_a_master_that_leaves_no_gap_is_told_as_the_reason():
+    """Units of 220 ms, and a gateway, which takes longer than a cable."""
+    house = Orders(master="15.41", firmware="15.41", port="tcp://192.168.1.20:8899", settle=60)
+    result = house.order("1/set/balance_switch", "OFF")
+    assert result[0]["status"] == "refused"
+    assert "a bus master" in result[0]["reason"]
+    assert registers(house) == []
+    house = Orders(master="14.20", firmware="14.20", port="tcp://192.168.1.20:8899", settle=60)
+    assert house.order("1/set/balance_switch", "OFF")[0]["status"] == "ok"
+
+
+def test_the_result_of_what_was_sent_is_not_lost_among_refusals():
+    house = Orders()
+    house.receive("jkbms/1/set/balance_switch", "OFF")
+    house.run(10, until=lambda: bool(house.written()))
+    house.taking = False  # the broker is slow
+    house.run(3)
+    for _ in range(20):
+        house.receive("jkbms/1/set/balance_switch", "MAYBE")
+    house.taking = True
+    house.run(3)
+    told = [result["status"] for result in house.payloads("jkbms/1/result")]
+    assert told == ["ok"] + ["refused"] * 7
+
+
 def test_an_rcv_time_of_0_is_not_sent_along_with_the_rfv_time():
     house = Orders()
     house.line.slaves[1].battery.change({"rcv_time": 0}, house.line.battery_seconds())
@@ -142,6 +183,42 @@ def test_a_command_that_never_had_its_turn_is_told_so():
     result = house.payloads("jkbms/2/result")[0]
     assert result["status"] == "refused"
     assert "on the bus within 10 s" in result["reason"]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_write_of_ours_that_is_done_late_is_no_change_by_another_hand(late):
+    """Its result was told as not known; what is read later is what was asked. Another value is another hand's."""
+    house = Orders()
+    house.receive("jkbms/1/set/balance_trigger_voltage", "0.015")
+    house.run(10, until=lambda: bool(house.written()))
+    house.line.fault("silence", 1)
+    fault = house.line.faults[-1]
+    house.run(30, until=lambda: bool(house.payloads("jkbms/1/result")))
+    assert house.payloads("jkbms/1/result")[0]["status"] == "no_answer"
+    if not late:
+        house.line.slaves[1].battery.change({"balance_trigger_voltage": 20}, house.line.battery_seconds())
+    fault.cancel()
+    house.run(70)
+    assert house.settings()["balance_trigger_voltage"] == (0.015 if late else 0.02)
+    assert bool(house.of("jkbms/1/event")) is not late
+
+
+def test_a_change_by_another_hand_before_our_write_is_out_is_an_event():
+    house = Orders()
+    house.line.slaves[1].battery.change({"balance_trigger_voltage": 20}, house.line.battery_seconds())
+    result = house.order("1/set", {"balance_trigger_voltage": 0.015, "cell_overvoltage_recovery": 3.589,
+                                   "cell_soc100_voltage": 3.588})  # fmt: skip
+    assert result[0]["status"] == "refused"
+    house.run(5)
+    assert house.payloads("jkbms/1/event")[0]["changed"] == {"balance_trigger_voltage": {"old": 0.01, "new": 0.02}}
+
+
+def test_a_pack_does_not_get_the_address_of_another():
+    house = Orders()
+    result = house.order("1/set/device_address", "2 CONFIRM 1")
+    assert result[0]["status"] == "refused"
+    assert "address 2 is that of pack 2" in result[0]["reason"]
+    assert registers(house) == []
 
 
 def test_an_unlock_that_is_ended_counts_for_what_has_not_been_sent_yet():

@@ -172,6 +172,14 @@ def test_flat_topics_are_complete_when_the_session_is_slow():
 # What does not fit
 
 
+def test_settings_are_complete_as_soon_as_the_firmware_is_known():
+    """A backup made in the first seconds of a bridge lacked what depends on the firmware."""
+    house = House([1], firmware="15.30")
+    house.run(60, until=lambda: bool(house.of("jkbms/1/about")))
+    house.run(0.2)
+    assert "discharge_ocp_2" in house.payloads("jkbms/1/settings")[-1]
+
+
 def test_a_message_that_does_not_fit_is_dropped_and_counted(monkeypatch):
     """With a buffer that is too small for the live message everything else still comes."""
     monkeypatch.setattr(core_message, "SIZE", 1500)

@@ -116,16 +116,6 @@ def test_rs485_and_can_side_by_side(device, line, broker, subscriber):  # noqa: 
     no_traceback(device)
 
 
-def test_runs_compiled(device, broker, subscriber, tmp_path):
-    mp.compile_firmware(tmp_path / "compiled")
-    (tmp_path / "compiled" / "main.mpy").unlink()
-    device.path[0] = tmp_path / "compiled"
-    device.can(broker.port)
-    device.start()
-    online(subscriber)
-    no_traceback(device)
-
-
 @pytest.mark.parametrize(
     ("bus", "words"),
     [

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -16,20 +19,34 @@ import mp
 import pytest
 from mosquitto import Broker, Subscriber, free_port, require_mosquitto
 
+sys.path.insert(0, str(mp.ROOT / "tools"))
+import compact
+import heap
+
 from jkbridge import cli, recording
 from jkbridge.simulator.make import make_line
 from jkbridge.simulator.server import Server
 
 
+@functools.cache
+def installed() -> Path:
+    """What a device gets: firmware/ with short names and merged files, compiled."""
+    folder = Path(tempfile.mkdtemp())
+    heap.compile_device(folder)
+    (folder / "main.py").write_text(compact.Firmware().files()[Path("main.py")])
+    (folder / "main.mpy").unlink()
+    return folder
+
+
 class Device:
-    """main.py and board.py in a folder of their own, and the process that runs them."""
+    """main.py and board.py in a folder of their own, and the process that runs them: as a device gets them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir()
-        shutil.copy(mp.FIRMWARE / "main.py", folder / "main.py")
+        shutil.copy(installed() / "main.py", folder / "main.py")
         shutil.copy(mp.ROOT / "boards" / "desktop.py", folder / "board.py")
-        self.path = [mp.FIRMWARE, mp.require_umqtt()]
+        self.path = [installed(), mp.require_umqtt()]
         self.heapsize: str | None = None
         self.program: tuple[str, ...] = ("main.py",)
         self.process: subprocess.Popen[str] | None = None
@@ -152,11 +169,8 @@ def test_publishes_what_the_packs_say_and_ends_with_offline(device, line, broker
     assert [m.payload for m in subscriber.of("jkbms/bridge/state")].count(b"offline") == 1
 
 
-def test_runs_compiled_in_a_small_heap(device, line, broker, subscriber, tmp_path):
-    """As a device gets it, .mpy; on 64 bit everything is about twice as large as on a device."""
-    mp.compile_firmware(tmp_path / "compiled")
-    (tmp_path / "compiled" / "main.mpy").unlink()
-    device.path[0] = tmp_path / "compiled"
+def test_runs_in_a_small_heap(device, line, broker, subscriber):
+    """On 64 bit everything is about twice as large as on a device."""
     device.heapsize = "256k"
     device.configure(line.tcp_port, broker.port, discovery={"enabled": True})
     device.start()
@@ -345,7 +359,7 @@ def test_a_configuration_that_cannot_be_used_is_explained(device, config, words)
 
 def test_missing_files_are_named(device):
     device.configure(1, 1)
-    device.path = [mp.FIRMWARE]
+    device.path = [installed()]
     status, said = device.run()
     assert status == 1
     assert "umqtt.simple is missing" in said

@@ -53,14 +53,14 @@ def test_joins_publishes_loses_the_wifi_and_comes_back(wifi, line, broker, subsc
     wifi.configure(line.tcp_port, broker.port, wifi=WIFI)
     wifi.start()
     all_online(subscriber)
-    assert "WiFi house is joined, address 127.0.0.1, signal -61 dBm." in wifi.said()
+    assert "The WiFi is joined, address 127.0.0.1, signal -61 dBm." in wifi.said()
     health = json.loads(subscriber.wait_topic("jkbms/bridge/health", timeout=20).payload)
     assert health["network_losses"] == 0
     assert health["rssi"] == -61
     assert health["blocking_longest"] < 500
     for _ in range(2):
         wifi.air()
-        wifi.wait_said("WiFi house is lost. The batteries are read on.")
+        wifi.wait_said("The WiFi is lost. The batteries are read on.")
         wifi.wait_said("is lost: WiFi is gone")
         subscriber.wait_topic("jkbms/bridge/state", b"offline", 15)
         asked = requests(line)
@@ -81,7 +81,7 @@ def test_a_wrong_wifi_password_is_said_and_the_batteries_are_read(wifi, line, br
     wifi.air("house another")
     wifi.configure(line.tcp_port, broker.port, wifi=WIFI)
     wifi.start()
-    wifi.wait_said("WiFi house: the password is wrong: check wifi.password. Next try in")
+    wifi.wait_said("WiFi: the password is wrong: check wifi.password. Next try in")
     asked = requests(line)
     time.sleep(1.5)
     assert requests(line) > asked

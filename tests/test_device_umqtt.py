@@ -8,7 +8,7 @@ import mp
 import pytest
 from test_device_end_to_end import Device, all_online, device, line, no_traceback  # noqa: F401
 
-MODULES = ["test_device_mqtt", "test_device_tls"]
+MODULES = ["test_device_mqtt", "test_device_tls_session"]
 
 
 @pytest.mark.parametrize("version", mp.UMQTT_VERSIONS)

@@ -77,6 +77,15 @@ def test_rejected_pieces_are_named_and_the_rest_is_decoded():
     assert "none of JK's: 351 (2)" in text
 
 
+def test_a_busy_bus_of_others_is_named_in_short():
+    lines = [f"(0.0) can0 {number:03X}#00" for number in [0x10F, *range(0x100, 0x140)]]
+    status, _, errors = decoded("\n".join(lines).encode())
+    assert status == 0
+    assert "none of JK's: 10F (2), 100 (1), 101 (1)" in errors[0]
+    assert errors[0].endswith("and 44 more")
+    assert len(errors[0]) < 300
+
+
 def test_only_foreign_frames_are_no_failure():
     status, found, errors = decoded(b"(0.0) can0 305#0011223344556677\n")
     assert (status, found) == (0, [])

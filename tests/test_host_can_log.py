@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jkbridge import can_log
+from jkbridge import can_log, cli
 from jkbridge.can_frame import CanFrame
 from jkbridge.simulator import make_can, write_log
 
@@ -184,3 +185,28 @@ def test_without_python_can_candump_is_still_read(tmp_path: Path, monkeypatch: p
     (tmp_path / "bus.asc").write_text("date\n")
     with pytest.raises(can_log.CanLogError, match=r'pip install "jkbridge\[can\]"'):
         can_log.read(tmp_path / "bus.asc")
+
+
+@pytest.mark.parametrize("first", [b"rubbish\n", b"; a note\n\n", b"\xef\xbb\xbf"])
+def test_a_damaged_beginning_does_not_hide_a_candump_log(first: bytes, tmp_path: Path):
+    path = tmp_path / "bus.log"
+    path.write_bytes(first + b"(1.0) can0 2F4#01\n")
+    assert [frame.id for frame in can_log.read(path).frames] == [0x2F4]
+
+
+def test_packed_logs_and_those_of_powershell_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    text = b"(1.0) can0 2F4#1302B20F51000000\n(1.1) can0 2F5#1302B20F51000000\n"
+    ways = {
+        "a.log.gz": gzip.compress(text), "half.log.gz": gzip.compress(text)[:-8],
+        "two.log.gz": gzip.compress(text[:32]) + gzip.compress(text[32:]), "w.log": text.decode().encode("utf-16"),
+    }  # fmt: skip
+    for name, content in ways.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert [frame.id for frame in can_log.read(path).frames] == [0x2F4, 0x2F5]
+        assert cli.main(["decode", str(path)]) == 0
+        assert capsys.readouterr().out.count('"soc":81') == 2
+    write_log(make_can([0]), str(tmp_path / "b.asc"), 1)
+    (tmp_path / "c.asc.gz").write_bytes(gzip.compress((tmp_path / "b.asc").read_bytes()))
+    assert cli.main(["decode", str(tmp_path / "c.asc.gz")]) == 0
+    assert capsys.readouterr().out.count('"type":"can"') > 30

@@ -344,6 +344,33 @@ def test_ctrl_c_twice_ends_at_once(rig: Rig) -> None:
 # beside a JK master
 
 
+def test_through_a_gateway_a_master_is_found_even_if_it_holds_him_back_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two seconds of silence are a proof on a cable only."""
+    made = make_line([1, 2], master="15.30", paced=True, latency_ms=(5, 20), firmware="15.30", stories=((),))
+    rig = Rig([1, 2], monkeypatch, line=made, port="tcp://192.168.1.20:8899")
+    heard = bytearray()
+    read = made.read
+
+    def hung(now: int) -> bytes:
+        heard.extend(read(now) or b"")
+        if rig.clock.ms < 6500:
+            return b""
+        data = bytes(heard)
+        heard.clear()
+        return data
+
+    sent: list[int] = []
+    write = made.write
+    monkeypatch.setattr(made, "read", hung)
+    monkeypatch.setattr(made, "write", lambda data, now: (sent.append(now), write(data, now))[1])
+    assert rig.run("get", "1", "cell_count") == 0
+    assert "A JK master leads this bus" in rig.err
+    assert min(sent) > 6500
+    assert made.collisions == 0
+
+
 def test_beside_a_master_slaves_are_changed_in_its_gaps_and_pack_0_never(monkeypatch: pytest.MonkeyPatch) -> None:
     made = make_line([1, 2], master="15.30", paced=True, latency_ms=(5, 20), firmware="15.30", stories=((),))
     rig = Rig([1, 2, 0], monkeypatch, line=made)

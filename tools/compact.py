@@ -1,16 +1,15 @@
-"""Makes firmware/ smaller for a device before mpy-cross compiles it: same modules, same behaviour, fewer names.
+"""Makes firmware/ smaller for a device before mpy-cross compiles it: same behaviour, fewer names, fewer files.
 
 On MicroPython every name of an attribute, function, global or parameter stays in memory for ever, and every module
 constant is an entry of a dict. So, module by module:
   * constants (ALL_CAPS, bound once; whole numbers and words) are written where they are used, across modules, and
     their definitions vanish. Values of jkcore's constants are taken from the imported module, so
     `_MASK = table.offset_of(...)` is one, and `_STATES = _states()` becomes the bytes it gives;
-  * functions of jkcore that nothing in firmware/ names any more vanish;
-  * private names (`_x`) become short ones, counted from `_a` in every module. They must be private: only `self._x`
-    and names of the same module are allowed, anything else is an error here;
-  * parameters that no call names become one letter;
-  * imports nobody uses any more vanish.
-names() tells what a name of a traceback was. Without this step firmware/ runs just as well and needs more memory.
+  * the field table is written as it is once all its rows are in it;
+  * functions of jkcore that nothing in firmware/ names any more vanish, and imports nobody uses any more;
+  * parameters that no call names become one letter.
+Then shorten.py gives everything short names and puts what is always loaded together into one file. names() tells what
+a name of a traceback was. Without this step firmware/ runs just as well and needs more memory.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import columns
+from outside import CompactError
+from shorten import FILES, Shortener
+
 FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
 _SCOPES = (ast.FunctionDef, ast.Lambda)
-
-
-class CompactError(ValueError):
-    """The source does something this step cannot follow."""
 
 
 def module_name(path: Path) -> str:
@@ -71,9 +70,9 @@ def _literal(value: ast.expr) -> int | str | None:
 
 
 class Firmware:
-    """All modules of a firmware folder, parsed; `compact(path)` gives the new source of one."""
+    """All modules of a firmware folder, parsed; files() gives the new sources."""
 
-    def __init__(self, folder: Path = FIRMWARE) -> None:
+    def __init__(self, folder: Path = FIRMWARE, files: tuple[tuple[str, ...], ...] = FILES) -> None:
         self.trees = {p.relative_to(folder): ast.parse(p.read_text()) for p in sorted(folder.rglob("*.py"))}
         self.modules = {module_name(path): path for path in self.trees}
         found = {name: self._constants(name, folder) for name in self.modules}
@@ -82,11 +81,13 @@ class Firmware:
         self.keywords = {
             node.arg for tree in self.trees.values() for node in ast.walk(tree) if isinstance(node, ast.keyword)
         }
-        self.families = self._families()
         for path in self.trees:
             self.trees[path] = _Folder(self, path).visit(self.trees[path])
+        if columns.TABLE in self.modules:
+            columns.fill(self.trees, self.modules, folder)
         self._drop_unused_functions()
-        self.renamed: dict[Path, dict[str, str]] = {}
+        packages = {name for name, path in self.modules.items() if path.name == "__init__.py"}
+        self.shortener = Shortener({name: self._tidy(path) for name, path in self.modules.items()}, packages, files)
 
     def _constants(self, name: str, folder: Path) -> dict[str, int | str | bytes]:
         tree = self.trees[self.modules[name]]
@@ -109,23 +110,6 @@ class Firmware:
                 found[target] = value
         return found
 
-    def _families(self) -> dict[Path, list[Path]]:
-        """Modules with classes that inherit from each other's: their private names are one set."""
-        families = {path: [path] for path in self.trees}
-        for path, tree in self.trees.items():
-            bases = {
-                base.id for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
-                for base in node.bases if isinstance(base, ast.Name)
-            }  # fmt: skip
-            for node in ast.walk(tree):
-                if not isinstance(node, ast.ImportFrom) or node.module not in self.modules:
-                    continue
-                if bases & {alias.asname or alias.name for alias in node.names}:
-                    family = families[path] + families[self.modules[node.module]]
-                    for member in family:
-                        families[member] = family
-        return families
-
     def _drop_unused_functions(self) -> None:
         """Functions and private tables of jkcore that no name, attribute, import or text in firmware/ can mean."""
         while True:
@@ -141,30 +125,32 @@ class Firmware:
             if not dropped:
                 return
 
-    def tidy(self, path: Path) -> ast.Module:
-        """The module at `path` (relative to the folder) with all that is said above, but for names of globals."""
+    def _tidy(self, path: Path) -> ast.Module:
+        """The module at `path` with all that is said above, but for shorter names."""
         tree = copy.deepcopy(self.trees[path])
         if path.name != "__init__.py":
             _drop_unused_imports(tree)
         _shorten_parameters(tree, self.keywords)
-        found = Counter(name for member in self.families[path] for name in _attributes(self.trees[member], member))
-        self.renamed[path] = _short(found)
-        _rename_attributes(tree, self.renamed[path])
         return tree
 
-    def short_globals(self, path: Path) -> dict[str, str]:
-        """Private names at the level of the module -> short ones."""
-        return _short(Counter(_globals(self.trees[path], path)))
+    def files(self) -> dict[Path, str]:
+        """New sources by path: every module's, or in place of several modules one (see shorten.FILES)."""
+        return {
+            self.modules[name]: ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+            for name, tree in self.shortener.files().items()
+        }
 
-    def compact(self, path: Path) -> str:
-        """New source of the module at `path` (relative to the folder)."""
-        tree = self.tidy(path)
-        rename_globals(tree, self.short_globals(path))
-        return ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+    def home(self, path: Path) -> Path:
+        """The new file that what is in a source is in."""
+        return self.modules[self.shortener.file_of[module_name(path)]]
+
+    def attribute(self, name: str) -> str:
+        """What an attribute is called in the new sources."""
+        return self.shortener.attributes.get(name, name)
 
     def names(self, path: Path) -> dict[str, str]:
-        """After compact(path): short name -> name in the source."""
-        return {short: name for name, short in self.renamed[path].items()}
+        """Short name in a traceback of the file at `path` -> names in the sources it may stand for."""
+        return self.shortener.names(module_name(path))
 
 
 def _mentioned(tree: ast.AST) -> Iterator[str]:
@@ -231,7 +217,7 @@ class _Folder(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         if isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            if name in self.own:
+            if name in self.own or name == "__all__":
                 return None
             if name in self.computed:
                 node.value = ast.Constant(self.computed[name])
@@ -293,53 +279,3 @@ def _rename(scope: ast.AST, old: str, new: str) -> None:
             node.id = new
         elif isinstance(node, ast.arg) and node.arg == old:
             node.arg = new
-
-
-def _attributes(tree: ast.Module, path: Path) -> Iterator[str]:
-    """Every use of a private attribute or method; CompactError where it is not private."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and _is_private(node.attr):
-            if ast.unparse(node.value) not in ("self", "super()"):
-                raise CompactError(f"{path}: {ast.unparse(node)} is private to another object")
-            yield node.attr
-        elif isinstance(node, ast.ClassDef):
-            yield from (n.name for n in node.body if isinstance(n, ast.FunctionDef) and _is_private(n.name))
-
-
-def _globals(tree: ast.Module, path: Path) -> Iterator[str]:
-    """Every use of a private name of a module; CompactError where another module uses it."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and _is_private(node.id):
-            yield node.id
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                if _is_private(alias.name):
-                    raise CompactError(f"{path}: imports the private name {alias.name}")
-    yield from (n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef)) and _is_private(n.name))
-
-
-def _short(found: Counter[str]) -> dict[str, str]:
-    short = (f"_{a}{b}" for a in ["", *string.ascii_lowercase] for b in string.ascii_lowercase)
-    return dict(zip(sorted(found, key=lambda name: (-found[name], name)), short, strict=False))
-
-
-def _rename_attributes(tree: ast.Module, names: dict[str, str]) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            node.attr = names.get(node.attr, node.attr)
-        elif isinstance(node, ast.ClassDef):
-            for method in node.body:
-                if isinstance(method, ast.FunctionDef):
-                    method.name = names.get(method.name, method.name)
-
-
-def rename_globals(tree: ast.Module, names: dict[str, str]) -> None:
-    """Give the private names at the level of a module their short ones."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
-            node.id = names.get(node.id, node.id)
-        elif isinstance(node, ast.Global):
-            node.names = [names.get(name, name) for name in node.names]
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            node.name = names.get(node.name, node.name)

@@ -25,7 +25,8 @@ is the only place that knows these limits. How to change settings: [README](../R
 
 `writes = "safe"` allows the first table, `"all"` the second too; the third takes the confirmation word in the command
 as well. Cell voltages need `chemistry` of the pack, whose limits then count beside the range. "Below" and "at most" are
-checked against what the pack is set to now. Registers are those of protocol JK Modbus V1.1.
+checked against what the pack is set to now. Registers are those of protocol JK Modbus V1.1. "Untested" is what nobody
+has recorded on a battery: only the vendor's description of it is known, and there is nothing to read back.
 """
 _TITLES = {
     codes.TIER_SAFE: "Safe",
@@ -76,7 +77,10 @@ def _values(limit: limits.Limit, row: table.Row) -> str:
 def _action(action: int) -> str:
     name, _, wide, decimals, low, high = actions.entry(action)
     values = f"{plain(low, decimals)} to {plain(high, decimals)}" if wide == 2 else "`PRESS`"
-    return f"| `{name}` | {values} | 0x{encode.register_of(action):04X} | |"
+    note = "all that follows from the chemistry is read back" if actions.cells(action) else "untested"
+    if actions.expected(action):
+        note += f"; near `{actions.expected(action)}`, read at most 5 s before"
+    return f"| `{name}` | {values} | 0x{encode.register_of(action):04X} | {note} |"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """`make size`: what firmware/ takes on a device, in bytes: its files, and the heap of the running program.
 
-Files: the .mpy (mpy-cross -O3) after tools/compact.py and without it; functions in it; how many of them need more
-than 11 words of state, which MicroPython takes from the heap at each call. Heap: tools/heap.py, by module.
+Files: the .mpy (mpy-cross -O3) after tools/compact.py (0: merged into another) and without it; functions in it; how
+many of them need more than 11 words of state, which MicroPython takes from the heap at each call. Heap: tools/heap.py,
+and tools/heap_rom.py for a ROMFS.
 `make size ARGS=--calls` names the large functions instead of measuring the heap.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import heap
+import heap_rom
 import mpyfile
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -23,8 +25,9 @@ def table(sizes: dict[str, int], plain: dict[str, int], found: dict[str, list[mp
     """The lines to print: one per module, a sum per package and one for everything."""
     yield f"{'module':<44}{'.mpy bytes':>12}{'as it is':>11}{'functions':>11}{'state on heap':>15}"
     sums: dict[str, list[int]] = {}
-    for name, size in sizes.items():
-        row = [size, plain[name], len(found[name]), sum(f.on_heap for f in found[name])]
+    for name in sorted({*sizes, *plain}):
+        functions = found.get(name, [])
+        row = [sizes.get(name, 0), plain.get(name, 0), len(functions), sum(f.on_heap for f in functions)]
         yield line(name, row)
         for group in (name.split("/")[0] + "/" if "/" in name else "", "all"):
             if group:
@@ -71,7 +74,13 @@ def main(arguments: list[str]) -> None:
     program, reason = mp.wasm_micropython()
     if program is None:
         sys.exit(f"the heap cannot be measured: {reason}")
-    print("\n" + "\n".join(heap.lines()))
+    print()
+    for text in heap.lines():
+        print(text, flush=True)
+    program, reason = mp.unix_micropython()
+    print()
+    for text in heap_rom.lines() if program else [f"ROMFS cannot be measured: {reason}"]:
+        print(text, flush=True)
 
 
 if __name__ == "__main__":

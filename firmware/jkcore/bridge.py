@@ -172,9 +172,11 @@ class Bridge:
             self._obey_guard(now)
 
     def _is_order(self, topic: bytes, payload, retained: bool, dup: bool, now: int) -> bool:
-        """True for a command; it is carried out only where the topics are known to be ours."""
-        if self._clear and not self._stopping:
-            return self.desk.received(topic, payload, retained, dup, now)
+        """True for a command; it is carried out only where the topics are known to be ours. While that is in doubt it
+        is refused, which is told when they are; those of another bridge are no business of ours."""
+        others = self._guard is not None and self._guard.is_refused()
+        if not self._stopping and not others:
+            return self.desk.received(topic, payload, retained, dup, now, self._clear)
         return topic.find(b"/set", len(self._base)) > 0
 
     def _make_guard(self):

@@ -133,6 +133,9 @@ class CanBus(CanHearing):
             pack.forget_live()
             if was_online:
                 self._publisher.went_offline(pack)
+                if pack.owner is not None and pack.owner.online:
+                    say(self._log, WARNING, texts.CAN_LOST, pack.id)
+                    return
                 why = texts.WHY_UNHEARD if self.is_open else self.reason
                 say(self._log, WARNING, texts.OFFLINE, pack.id, since(now, pack.last_live) // 1000, why, pack.address)
             return

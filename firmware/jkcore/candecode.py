@@ -7,6 +7,7 @@ from jkcore.payload import put_value
 from jkcore.shim import const
 
 _CELLS = const(25)  # the last group has room for more
+_rows = {}  # by message, found once: a log has a million of them
 
 
 def put_message(message, kind: int, data) -> None:
@@ -16,14 +17,16 @@ def put_message(message, kind: int, data) -> None:
     """
     pack = CanPack(b"0", 0, "", False, True)
     pack.keep(data, kind)
-    for block in (2, 0):
-        for r in range(table.first(block), table.last(block)):
-            if _is_in(r, kind):
-                message.key(table.name(r).encode())
-                put_value(message, pack, r, True)
-                if table.at(r).show == codes.ALARMS:
-                    message.key(b"alarm_list")
-                    alarms.put_list(message, pack.half(r, True), pack.half(r, False))
+    rows = _rows.get(kind)
+    if rows is None:
+        every = list(range(table.first(2), table.last(2))) + list(range(table.first(0), table.last(0)))
+        rows = _rows[kind] = [r for r in every if _is_in(r, kind)]
+    for r in rows:
+        message.key(table.name(r).encode())
+        put_value(message, pack, r, True)
+        if table.at(r).show == codes.ALARMS:
+            message.key(b"alarm_list")
+            alarms.put_list(message, pack.half(r, True), pack.half(r, False))
 
 
 def _is_in(r: int, kind: int) -> bool:

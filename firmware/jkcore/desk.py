@@ -17,6 +17,8 @@ from jkcore.writes.lock import WORDS, Lock
 
 _MOST = const(8)  # commands waiting, and results the session has not taken; the log has those that are lost
 _LONGEST_WORD = const(48)
+_SURE = const(600000)  # so long a write that was not read back may still be done
+_MOST_UNSURE = const(32)
 
 
 class Desk:
@@ -35,6 +37,7 @@ class Desk:
             if entry["chemistry"]:
                 self._chemistry[entry["id"].encode()] = entry["chemistry"]
         self._waiting = []  # (pack, command, time of receipt)
+        self._unsure = []  # (pack, row or -1 for any, value, time) of writes that were not read back
         self._results = []  # (id of the pack, command, transaction or CommandError)
         self._subscribed = 0
 
@@ -48,8 +51,9 @@ class Desk:
         """The subscriptions are sent."""
         self._subscribed = now
 
-    def received(self, topic: bytes, payload, retained: bool, dup: bool, now: int) -> bool:
-        """A message came; payload None: over 512 bytes. False when it is no command."""
+    def received(self, topic: bytes, payload, retained: bool, dup: bool, now: int, ours: bool) -> bool:
+        """A message came; payload None: over 512 bytes; ours: the topics are known to be. False when it is no
+        command."""
         if not topic.startswith(self._base + b"/"):
             return False
         parts = topic[len(self._base) + 1 :].split(b"/")
@@ -59,12 +63,12 @@ class Desk:
         if not _is_word(parts[0]):
             self._bridge.log(WARNING, "a command for a pack with an impossible id was refused")
         elif parts[0] == b"bridge":
-            self._take_unlock(field, payload, retained, dup, now)
+            self._take_unlock(field, payload, retained, dup, now, ours)
         else:
-            self._take(parts[0], field, payload, retained, dup, now)
+            self._take(parts[0], field, payload, retained, dup, now, ours)
         return True
 
-    def _take(self, pack_id: bytes, field: str, payload, retained: bool, dup: bool, now: int) -> None:
+    def _take(self, pack_id: bytes, field: str, payload, retained: bool, dup: bool, now: int, ours: bool) -> None:
         """Let a command wait for its turn, or refuse it."""
         from jkcore.writes import command as commands
         from jkcore.writes import texts
@@ -72,7 +76,7 @@ class Desk:
 
         command = commands.Command(pack_id, field)
         try:
-            commands.admit(payload, retained, dup, since(now, self._subscribed))
+            commands.admit(payload, retained, dup, since(now, self._subscribed), ours)
             pack = self._find(pack_id)
             if pack is None:
                 raise CommandError(texts.NO_PACK, pack_id.decode())
@@ -83,14 +87,14 @@ class Desk:
         except CommandError as refused:
             self._done(pack_id, command, refused)
 
-    def _take_unlock(self, field: str, payload, retained: bool, dup: bool, now: int) -> None:
+    def _take_unlock(self, field: str, payload, retained: bool, dup: bool, now: int, ours: bool) -> None:
         from jkcore.writes import command as commands
         from jkcore.writes import lock, texts
         from jkcore.writes.refusal import CommandError
 
         command = commands.Command(b"bridge", field)
         try:
-            commands.admit(payload, retained, dup, since(now, self._subscribed))
+            commands.admit(payload, retained, dup, since(now, self._subscribed), ours)
             if field != "unlock":
                 raise CommandError(texts.NO_FIELD, field)
             command.given[0] = "".join([chr(byte) if 32 <= byte < 127 else "?" for byte in payload])
@@ -126,10 +130,14 @@ class Desk:
         """Now and then: end what is done, begin what waits."""
         idle = True
         self._withdraw(now)
+        while self._unsure and (since(now, self._unsure[0][3]) > _SURE or len(self._unsure) > _MOST_UNSURE):
+            self._unsure.pop(0)
         for bus in self._bridge.buses:
             job = bus.job
             if job is not None and not job.busy():
                 bus.job = None
+                for r, value in job.unsure():
+                    self._unsure.append((job.pack, r, value, now))
                 job.pack.pending |= SETTINGS | ABOUT
                 job.pack.notes[pk.DUE + 1] = job.pack.notes[pk.DUE + 3] = now  # whatever came of it is read soon
                 self._done(job.pack.id, job.command, job)
@@ -158,7 +166,7 @@ class Desk:
                 elif not pack.online:  # a pack that is gone would hold the others up for 10 s with every command
                     reason = CommandError(texts.OFFLINE)
                 else:
-                    reason = self._closed(command, now)
+                    reason = self._closed(command, now) or self._taken(bus, pack, command)
                 if reason is not None:
                     self._done(pack.id, command, reason)
                 else:
@@ -173,6 +181,19 @@ class Desk:
         from jkcore.writes.refusal import CommandError
 
         return CommandError(texts.TIER, command.names[0], WORDS[command.least], self.word(now))
+
+    def _taken(self, bus, pack, command):
+        """Why a pack may not get the address that the command gives it: another one has it. None: it may."""
+        if "device_address" not in command.names:
+            return None
+        from jkcore.writes import texts
+        from jkcore.writes.refusal import CommandError
+
+        address = command.asked[command.names.index("device_address")]
+        for other in bus.packs:
+            if other is not pack and other.address == address and other.counts[pk.ANSWERS]:
+                return CommandError(texts.TAKEN, address, other.id.decode())
+        return None
 
     def _withdraw(self, now: int) -> None:
         """End the commands of which nothing has been sent, and for which too little is allowed now."""
@@ -201,12 +222,16 @@ class Desk:
         """The chemistry of a pack's cells as configured, None without."""
         return self._chemistry.get(pack.id)
 
-    def touching(self, pack):
-        """The command under way for this pack, None without one: what it changes is not by another hand."""
+    def explains(self, pack, r: int, value) -> bool:
+        """True when a command of ours has set row `r` of this pack to `value`: the one under way, or one that was told
+        as not done and is done late."""
         for bus in self._bridge.buses:
-            if bus.job is not None and bus.job.pack is pack:
-                return bus.job
-        return None
+            if bus.job is not None and bus.job.pack is pack and bus.job.touches(r):
+                return True
+        for other, row, asked, _ in self._unsure:
+            if other is pack and (row < 0 or row == r and asked == value):
+                return True
+        return False
 
     # results
 
@@ -216,8 +241,11 @@ class Desk:
 
         good, text = result.summary(pack_id, command, outcome)
         self._bridge.log(INFO if good else WARNING, text)
-        if len(self._results) >= _MOST:  # the session takes none
-            self._results.pop(0)
+        if len(self._results) >= _MOST:  # the session takes none: what has been sent to a battery is told first
+            at = 0
+            while at < _MOST - 1 and getattr(self._results[at][2], "sent", None):
+                at += 1
+            self._results.pop(at)
         self._results.append((pack_id, command, outcome))
 
     def put_result(self, message) -> bool:

@@ -55,16 +55,16 @@ def alarm_words(high: int, low: int) -> str:
     return ", ".join(found)
 
 
-def note_settings(log, pack, frame, job) -> int:
+def note_settings(log, pack, frame, desk) -> int:
     """The battery's settings in `frame` differ from those kept: somebody changed them. Returns the events to send.
 
-    job: the command under way for this pack, or None; what it changes is told as its result, not as an event.
+    desk: of the bridge, or None; what a command of its changes is told as its result, not as an event.
     """
     new = _with_settings(pack, frame)
     old = pack.event if pack.event is not None else bytearray(pack.frame(1))  # one event may tell several changes
-    if job is not None:
+    if desk is not None:
         for r in _changed(pack, new):
-            if job.touches(r):
+            if desk.explains(pack, r, new.scaled(r)):
                 _adopt(old, frame, table.at(r))
     rows = _changed(_with_settings(pack, old), new)
     if not rows:

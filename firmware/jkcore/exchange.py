@@ -67,6 +67,7 @@ class Exchange:
         self._echo_due = False
         self._turned = 0  # time of the last turn of the loop
         self._quiet_since = 0
+        self.hush = _LISTEN  # so long it is listened at first; a home may ask for more
         self._calm = _LISTEN  # so long the line must be silent before it is ours
         self._next = 0  # no request before this
         self._last_rx = 0
@@ -76,11 +77,11 @@ class Exchange:
         self._stranger_at = -1  # when a frame nobody here asked for came first, -1: none of late
 
     def listen(self, now: int) -> None:
-        """Send nothing until the line has been silent for 2 s."""
+        """Send nothing until the line has been silent for 2 s (hush)."""
         self.state = LISTENING
         self.pack = None
         self.master = False
-        self._calm = _LISTEN
+        self._calm = self.hush
         self._quiet_since = now
         self._stray = 0
 

@@ -62,6 +62,10 @@ class Guard:
         self.state = REFUSED
         self._since = now
 
+    def is_refused(self) -> bool:
+        """True while another bridge has the base."""
+        return self.state == REFUSED
+
     def may_publish(self, now: int) -> bool:
         """True when the base is ours."""
         if self.state == CLEAR:

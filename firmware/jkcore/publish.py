@@ -145,6 +145,8 @@ class Publisher(Outbox):
     def rare(self, pack, frame_type: int) -> None:
         """New settings or about data of this pack are kept."""
         pack.pending |= SETTINGS if frame_type == 1 else ABOUT
+        if pack.holds(1):  # what it has of settings depends on the firmware
+            pack.pending |= SETTINGS
         if self.bridge.desk is not None:
             pack.pending |= REACH
 
@@ -152,9 +154,7 @@ class Publisher(Outbox):
         """The battery's settings differ from those kept."""
         from jkcore import events
 
-        desk = self.bridge.desk
-        job = desk.touching(pack) if desk is not None else None
-        pack.pending |= events.note_settings(self.bridge.log, pack, frame, job)
+        pack.pending |= events.note_settings(self.bridge.log, pack, frame, self.bridge.desk)
         forget("events")
 
     def went_offline(self, pack) -> None:

@@ -273,6 +273,7 @@ class Rs485Bus(Hearing):
         ours = self.poller.may_send(now)
         listening = not ours and self.listening()
         if not ours and not (listening and self.gaps.free(self._last_rx, now)):
+            job.crowded = listening and self.poller.master
             return 0
         if self._job_since < 0:
             self._job_since = now

@@ -44,6 +44,7 @@ CAN_STARVED = const(37)  # pack id
 CAN_DISAGREES = const(38)  # pack id, field, RS485, CAN
 CAN_ALONE = const(39)  # pack id
 CAN_TOO = const(40)  # pack id
+CAN_LOST = const(41)  # pack id
 
 _LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
 _FOREIGN = (
@@ -107,6 +108,7 @@ _SENTENCES = (
     "[[pack]] the same battery, and is sign of the CAN bus right? Values of RS485 are published",
     "pack %s: nothing good comes over RS485, its values are those of CAN",
     "pack %s: values come over RS485 again",
+    "pack %s: nothing comes over CAN any more, its values are those of RS485 alone",
 )
 
 # Why bytes were rejected, by framer.reason
@@ -158,4 +160,5 @@ def sentence(code: int, args) -> str:
             texts[2] = _WHY[WHY_SILENT] % address
         elif not isinstance(texts[2], str):
             texts[2] = _WHY[texts[2]]
-    return _SENTENCES[code] % tuple(texts)
+    text = _SENTENCES[code] % tuple(texts)
+    return text.replace(" 0 cells,", "") if code == ONLINE else text  # a pack on CAN need not tell its cells

@@ -2,13 +2,36 @@
 
 from jkdevice import blocking
 
+# Names in the module machine, and the words
+_CAUSES = (
+    ("PWRON_RESET", "power on"),
+    ("HARD_RESET", "reset"),
+    ("WDT_RESET", "watchdog"),
+    ("DEEPSLEEP_RESET", "deep sleep"),
+    ("SOFT_RESET", "restart of the program"),
+)
+
+
+def reset_reason():
+    """Why the machine started, a word; "" where it does not tell."""
+    try:
+        import machine
+
+        cause = machine.reset_cause()
+    except (ImportError, AttributeError):
+        return ""
+    for name, word in _CAUSES:
+        if cause == getattr(machine, name, None):
+            return word
+    return "unknown (" + str(cause) + ")"
+
 
 class Figures:
-    """session: its network may have a signal; reason: why the machine started, or ""."""
+    """session: its network may have a signal."""
 
-    def __init__(self, session, reason):
+    def __init__(self, session):
         self._session = session
-        self._reason = reason
+        self._reason = reset_reason()
 
     def put(self, message):
         """Append the members to bridge/health."""

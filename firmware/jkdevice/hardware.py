@@ -22,8 +22,8 @@ def power_up(board):
 
 
 def open_port(bus, board, log, network=None):
-    """The line of a bus. network: of open_network, for a line on TCP. bus.port is "tcp://host:port", or the name of a
-    row of board.SERIAL (default: the first); on CAN that of a row of board.CAN.
+    """The line of a bus. bus.port is "tcp://host:port", or the name of a row of board.SERIAL (default: the first); on
+    CAN that of a row of board.CAN. network: of open_network().
     """
     address = bus.config["port"]
     if bus.config["kind"] == "can":
@@ -40,7 +40,6 @@ def open_port(bus, board, log, network=None):
         except ValueError as error:
             raise BoardError(str(error))
         if network is not None:
-            port.network = network
             port.lookup = name_lookup(network, port.host)
         return port
     import machine
@@ -102,10 +101,10 @@ def open_network(board, config, log, ticks):
     from jkdevice.network import lan
 
     try:
-        rows = lan.arguments(board.LAN, network, Pin)
+        rows = lan.arguments(board.LAN, getattr(network, dict(board.LAN).get("phy_type", ""), None), Pin)
         if hasattr(network, "hostname"):
             network.hostname(config["hostname"])
-        return lan.Lan(network.LAN(**rows), log, ticks)
+        return lan.Lan(network.LAN(**rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
     except (ValueError, OSError) as error:
         raise BoardError("the Ethernet of board " + board.NAME + " cannot be set up: " + str(error))
 
@@ -118,30 +117,6 @@ def name_lookup(network, host):
     names = None if dns.is_address(host) else package.Names(network)
     forget(("network.dns",))
     return names
-
-
-# Names in the module machine, and the words
-_CAUSES = (
-    ("PWRON_RESET", "power on"),
-    ("HARD_RESET", "reset"),
-    ("WDT_RESET", "watchdog"),
-    ("DEEPSLEEP_RESET", "deep sleep"),
-    ("SOFT_RESET", "restart of the program"),
-)
-
-
-def reset_reason():
-    """Why the machine started, a word; "" where it does not tell."""
-    try:
-        import machine
-
-        cause = machine.reset_cause()
-    except (ImportError, AttributeError):
-        return ""
-    for name, word in _CAUSES:
-        if cause == getattr(machine, name, None):
-            return word
-    return "unknown (" + str(cause) + ")"
 
 
 def open_watchdog(board):

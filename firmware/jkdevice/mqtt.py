@@ -98,6 +98,7 @@ class Session(Link):
     def poll(self, now):
         """Do what can be done without waiting."""
         self._now = now
+        self._may_block(now)  # it must know when the bus was idle
         if self.network is not None and not self._joined(now):
             return
         if self._state == _DOWN:
@@ -183,7 +184,8 @@ class Session(Link):
         self._push_first()
 
     def _come_up(self, now):
-        late = clock.since(now, self._since) >= (STEP_MS if self.tls is None else TLS_STEP_MS)
+        limit = STEP_MS if self.tls is None else TLS_STEP_MS
+        late = clock.since(now, self._since) >= limit
         if self._state == _OPENING:
             if not self._end:
                 self._state = _WAITING
@@ -192,7 +194,8 @@ class Session(Link):
                 self._drop("it does not answer")
         elif self._state == _WAITING:
             if late:
-                self._drop("it took the connection, but said nothing within 5 s: check that it is an MQTT broker")
+                text = "it took the connection, but said nothing within " + str(limit // 1000)
+                self._drop(text + " s: check that it is an MQTT broker")
         elif self._end:
             self._unstall(now)
         elif self._topics:

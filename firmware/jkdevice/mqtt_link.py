@@ -1,7 +1,8 @@
 """The connection under the MQTT session: network, name, connection, try again, write what the socket takes.
 
-What blocks (the look-up of a name where the system does it, steps of TLS) starts only while `idle` is True. The address
-is kept until two attempts in a row have failed.
+What blocks (switching the radio on, the look-up of a name where the system does it, connecting, steps of TLS) starts
+only while `idle` is True, or has not been for 5 s, and is counted. The address is kept until two attempts in a row have
+failed, or the network was gone.
 """
 
 from jkcore import clock, log
@@ -34,7 +35,7 @@ class Link:
         self._asking = None  # a look-up under way
         self._wrapped = False  # TLS is on the socket
         self._failures = 0  # in a row, at this address
-        self._held = False  # an attempt is due, but the bus is not idle
+        self._quiet = -1  # the last time the bus was idle
         self._said = ""
         # What is being written: out[pos:end], end 0 for nothing.
         self._out = None
@@ -49,12 +50,12 @@ class Link:
     def _joined(self, now):
         """True while there is a network. Without one there is nothing to connect, and what was is gone."""
         network = self.network
-        network.poll(now, self.idle)
+        network.poll(now, self._may_block(now))
         if network.up:
             return True
         self._stop_asking()
+        self._row = None  # the next network may have another way to it
         if self._sock is not None:
-            self._row = None  # the next network may have another way to it
             self._drop(network.what + " is gone")
         return False
 
@@ -63,31 +64,36 @@ class Link:
         if self._asking is not None:
             self._look_up(now)
             return
-        if not self._held:
-            self._held = True
-            self._since = now
-        if not self.idle and clock.since(now, self._since) < _PATIENCE_MS:
+        if not self._may_block(now):
             return
-        self._held = False
-        if self.tls is not None and not self.tls.ready(now, True):
+        if self.tls is not None and not self.tls.ready(now):
             return
         if self._row is None:
             self._resolve(now)
             return
+        start = self._ticks()
         try:
             self._wrapped = False
             self._sock = self._net.start(self._row)
+            blocking.note(clock.since(self._ticks(), start))
             self._ask()
         except Exception as error:
             self._drop(oserrors.words(error))
 
+    def _may_block(self, now):
+        """No answer is awaited on a bus, or that was not so for too long."""
+        if self.idle or self._quiet < 0:
+            self._quiet = now
+        return self.idle or clock.since(now, self._quiet) >= _PATIENCE_MS
+
     def _resolve(self, now):
+        start = self._ticks()
         try:
             if self.lookup is not None:
                 self._asking = self.lookup(self._host, now)
                 return
             self._row = self._net.resolve(self._host, self._port)
-            self._note_blocked(clock.since(self._ticks(), now))
+            self._note_blocked(clock.since(self._ticks(), start))
         except Exception as error:
             self._not_found(error)
 
@@ -140,9 +146,8 @@ class Link:
 
     def _push_secured(self):
         """The handshake, and what follows it; a step of it takes its time."""
-        if not self.idle and clock.since(self._now, self._since) < _PATIENCE_MS:
+        if not self._may_block(self._now):
             return
-        start = self._ticks()
         if not self._wrapped:
             made = self._net.made(self._sock)
             if made is None:
@@ -151,8 +156,11 @@ class Link:
                 raise made
             self._sock = self.tls.wrap(self._sock)
             self._wrapped = True
-        self._write()
-        blocking.note(clock.since(self._ticks(), start))
+        start = self._ticks()
+        try:
+            self._write()
+        finally:  # a certificate that is refused took as long
+            blocking.note(clock.since(self._ticks(), start))
 
     def _write(self):
         done = self._sock.write(self._out, self._pos, self._end - self._pos)

@@ -26,6 +26,7 @@ class SafeBridge:
     def __init__(self, config, log, instance, runtime, board, why):
         self.message = Message()
         self.uptime_s = 0
+        self.machine = None  # adds what the machine tells of itself to bridge/health: put(message)
         self._log = log
         self._base = config["base"].encode() + b"/"
         self.will_topic = self._base + b"bridge/state"
@@ -159,4 +160,6 @@ class SafeBridge:
         message.string(b"reason", self._why)
         message.numbers(b"retry", (RETRY_S - self.uptime_s,))
         message.numbers(b"heap_free loop_gap mqtt_reconnects", self._figures)
+        if self.machine is not None:
+            self.machine.put(message)
         message.close()

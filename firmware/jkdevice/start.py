@@ -8,8 +8,6 @@ import os
 import sys
 import time
 
-from jkdevice.console import Console, ticks
-
 CONFIG = "config.json"
 GOOD = "config.good.json"  # the last one that worked, see last_good.py
 _FAULTS = ("FileError", "ConfigError", "BoardError", "TlsError")  # of the configuration
@@ -63,6 +61,8 @@ def _build(path, safe, problem):
     config["problem"] = " ".join([text for text in (safe, problem) if text])
     for name in ("config", "config_texts"):
         forget(name)  # before the rest is loaded: they are among the largest
+    from jkdevice.console import ticks
+
     console = _console(config, log.level_of(config["log"]))
     gc.collect()
     hardware.power_up(board)
@@ -98,20 +98,25 @@ def _build(path, safe, problem):
         link.lookup = hardware.name_lookup(network, config["mqtt"]["host"])
         if tls is not None:
             tls.lookup = hardware.name_lookup(network, "")  # of the time server
-    bridge.machine = Figures(link, hardware.reset_reason())
-    return Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
+    bridge.machine = Figures(link)
+    loop = Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
+    sys.modules.pop("board", None)  # constants, used once
+    return loop
 
 
 def _tls(config, console):
     """TLS as configured, or None. Raises TlsError."""
     if not config["tls"]:
         return None
+    from jkdevice.console import ticks
     from jkdevice.tls import Tls
 
     return Tls(config, console, ticks)
 
 
 def _console(config, level):
+    from jkdevice.console import Console, ticks
+
     if config["capture"] != "console":
         return Console(level, ticks)
     from jkdevice import capture
@@ -119,7 +124,7 @@ def _console(config, level):
     return Console(level, ticks, capture.comments())
 
 
-def _capture(address, ports, network):
+def _capture(address, ports, network=None):
     """Put a recorder in front of the first RS485 line."""
     from jkdevice import capture
     from jkdevice.hardware import BoardError, name_lookup

@@ -2,7 +2,8 @@
 
 The handshake goes on whenever the socket is written to or read; a step of it keeps an ESP32 busy for some tenths of a
 second, so it goes on only while no answer is awaited on a bus, and is counted (blocking.py). A certificate has dates,
-so the clock must be right: NTP, one question at a time, nowhere else.
+so the clock must be right: NTP, one question at a time, nowhere else. Its name is looked up as that of the broker:
+ntptime would have the system do it, which may take longer than the watchdog of a Pico bears.
 """
 
 import time
@@ -16,7 +17,7 @@ _BUILT = const(2025)  # a clock that says an earlier year was never set
 _NOT_TRUSTED = const(-0x2700)  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED
 _NO_MEMORY = const(-0x7F00)  # MBEDTLS_ERR_SSL_ALLOC_FAILED
 _NTP_S = const(1)
-_NTP_HOST = "pool.ntp.org"
+_NTP = "pool.ntp.org"
 
 
 class TlsError(Exception):
@@ -80,45 +81,47 @@ class Tls:
         """The socket with TLS on top; the handshake follows with the first write."""
         return self._context.wrap_socket(sock, server_hostname=self._host, do_handshake_on_connect=False)
 
-    def ready(self, now, idle):
-        """True when the clock is right. Else NTP is asked once, between two exchanges, now and then."""
+    def ready(self, now):
+        """True when the clock is right. Else NTP is asked, now and then; called only when a step may block."""
         if time.gmtime()[0] >= _BUILT:
             return True
-        if idle and (self._asking is not None or self._backoff.due(now)):
-            self._set_clock(now)
-        return False
-
-    def _find(self, now):
-        """Address of the time server, None while it is looked up."""
-        if self.lookup is None:
-            return _NTP_HOST
-        if self._asking is None:
-            self._asking = self.lookup(_NTP_HOST, now)
-        return self._asking.poll(now)
-
-    def _set_clock(self, now):
-        start = self._ticks()
         try:
-            address = self._find(now)
-            if address is None:
-                return
-            import ntptime
-
-            ntptime.host = address
-            ntptime.timeout = _NTP_S
-            ntptime.settime()
-            self._log(log.INFO, "The clock was set by NTP, for TLS: %04d-%02d-%02d." % time.gmtime()[:3])
-            self._said = False
+            if self._asking is not None:
+                address = self._asking.poll(now)
+                if address is not None:
+                    self._set_clock(address)
+                    self._stop_asking()
+            elif self._backoff.due(now):
+                if self.lookup is None:
+                    self._set_clock(_NTP)
+                else:
+                    self._asking = self.lookup(_NTP, now)
         except Exception as error:
+            self._stop_asking()
             wait = self._backoff.failed(now)
             text = "The clock cannot be set by NTP (" + str(error) + "), and without it no certificate can be checked. "
             text += "The device needs UDP port 123 to the internet. Next try in " + str((wait + 999) // 1000) + " s."
             self._log(log.DEBUG if self._said else log.WARNING, text)
             self._said = True
+        return False
+
+    def _stop_asking(self):
         if self._asking is not None:
             self._asking.close()
             self._asking = None
-        blocking.note(clock.since(self._ticks(), start))
+
+    def _set_clock(self, host):
+        start = self._ticks()
+        try:
+            import ntptime
+
+            ntptime.host = host
+            ntptime.timeout = _NTP_S
+            ntptime.settime()
+            self._log(log.INFO, "The clock was set by NTP, for TLS: %04d-%02d-%02d." % time.gmtime()[:3])
+            self._said = False
+        finally:
+            blocking.note(clock.since(self._ticks(), start))
 
     def words(self, error):
         """What an error of the handshake means, "" for one of the socket below."""

@@ -75,7 +75,7 @@ def main(args: argparse.Namespace, settings: Settings | None, trouble: str) -> i
     entries["ports.txt"] = "\n".join(adapters or ["none"]) + "\n"
     entries["topics.txt"] = trouble if config is None else _topics(config, args.wait)
     try:
-        contents = [path.read_bytes() for path in paths]
+        contents = [recording.plain(path.read_bytes()) for path in paths]
     except OSError as e:
         print(f"jkbridge bundle: {e.filename} cannot be read: {e.strerror}.", file=sys.stderr)
         return 1

@@ -19,6 +19,7 @@ CANDIDATES = (500_000, 250_000, 125_000, 1_000_000)
 _JK = CANDIDATES[:2]
 _LISTEN_S = 0.6  # the most frequent message comes every 0.1 s
 _ENOUGH = 2
+_SENSELESS = 8  # damaged answers before two good frames
 
 Attempt = Callable[[int, bool], bool]
 """(bit rate, listen_only) -> whether good frames come. May raise whatever opening an interface raises."""
@@ -63,14 +64,20 @@ def other_than(bitrate: int, attempt: Attempt, stop: threading.Event) -> int:
 
 
 def hears(bus: Any, stop: threading.Event) -> bool:
-    """Whether good frames come from an open bus of python-can. What comes is thrown away."""
-    good = 0
+    """Whether good frames come from an open bus of python-can. What comes is thrown away. Raises GarbledError."""
+    good = senseless = 0
     end = time.monotonic() + _LISTEN_S
     while (left := end - time.monotonic()) > 0 and not stop.is_set():
         began = time.monotonic()
         try:
             message = bus.recv(left)
-        except (ValueError, IndexError, UnicodeError):  # a garbled line of an slcan adapter
+        except Exception as error:  # a garbled line of an slcan adapter, or the end of it
+            if not can_errors.makes_no_sense(error):
+                raise
+            senseless += 1
+            if senseless >= _SENSELESS:
+                raise can_errors.GarbledError(str(error)) from None
+            forget_rest(bus)
             continue
         if message is None:
             if time.monotonic() - began < left / 2:
@@ -82,6 +89,12 @@ def hears(bus: Any, stop: threading.Event) -> bool:
             if good >= _ENOUGH:
                 return True
     return False
+
+
+def forget_rest(bus: Any) -> None:
+    """python-can's slcan keeps the bytes it stumbled over, and would stumble again."""
+    with contextlib.suppress(Exception):
+        bus.flush()
 
 
 def _first(bitrates: tuple[int, ...], attempt: Attempt, listen_only: bool, stop: threading.Event) -> int:

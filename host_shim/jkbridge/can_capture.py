@@ -32,9 +32,10 @@ def line(at_ms: int, channel: str, frame: CanFrame) -> str:
 
 def header(when: str, session: str, bus: int, of: int, config: dict[str, Any]) -> str:
     """The comment lines such a file begins with; the second is that of all recordings (recording.origin)."""
+    rate = f", {config['bitrate']} bit/s" if config["bitrate"] else ""
     return (
         f"# jkbridge {VERSION} capture, begun {when}\n"
-        f"# session {session}, bus {bus} of {of}, port {config['port']}, {config['bitrate']} bit/s\n"
+        f"# session {session}, bus {bus} of {of}, port {config['port']}{rate}\n"
         "# candump -L, seconds since it began. Data of identifiers that are none of JK's are masked with 2A (*).\n"
     )
 

@@ -13,18 +13,12 @@ from .can_frame import CLASSIC, CanFrame
 
 _SUFFIXES = (".asc", ".blf", ".csv", ".db", ".mf4", ".trc")
 """Logs that only python-can reads, and that no recording of RS485 is named like."""
-_HEAD = 20_000
-_LINES = 100
+_SHOWN = 20
 
 
 def is_log(name: str, content: bytes) -> bool:
     """True for a log of a CAN bus: candump's, whatever it is called, or one that is named as python-can knows them."""
-    return _is_candump(content) or Path(name).suffix.lower() in _SUFFIXES
-
-
-def _is_candump(content: bytes) -> bool:
-    """Also where the first lines are damaged."""
-    return any(can_log.is_candump(line) for line in content[:_HEAD].splitlines()[:_LINES])
+    return can_log.is_candump(content) or Path(name.lower().removesuffix(".gz")).suffix in _SUFFIXES
 
 
 def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) -> int:
@@ -32,7 +26,7 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
     `errors`. Returns 0: all was JK's or somebody else's; 1: pieces were rejected; 2: the file cannot be read or is
     empty."""
     try:
-        log = can_log.parse(content) if _is_candump(content) else can_log.read(name)
+        log = can_log.parse(content) if can_log.is_candump(content) else can_log.read(name)
     except can_log.CanLogError as error:
         print(error, file=errors)
         return 2
@@ -50,8 +44,10 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
             rejected += 1
             print(f"{prefix}frame {number}, {identifier(frame)}: rejected: {found}", file=errors)
     if foreign:
-        told = ", ".join(f"{key} ({count})" for key, count in sorted(foreign.items()))
-        print(f"{prefix}identifiers that are none of JK's: {told}", file=errors)
+        most = sorted(foreign.items(), key=lambda item: (-item[1], item[0]))
+        told = ", ".join(f"{key} ({count})" for key, count in most[:_SHOWN])
+        more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
+        print(f"{prefix}identifiers that are none of JK's: {told}{more}", file=errors)
     if not log.frames and not log.rejected:
         print(f"{prefix or name + ': '}holds no frames", file=errors)
         return 2

@@ -39,6 +39,19 @@ class InterfaceDownError(OSError):
     """A network interface is there but switched off."""
 
 
+class GarbledError(Exception):
+    """An adapter answers, but nothing of it makes sense."""
+
+
+def makes_no_sense(error: BaseException) -> bool:
+    """True for what python-can raises over bytes of an adapter that it cannot read, such as a damaged line of slcan;
+    False where the adapter itself failed."""
+    causes = _causes(error)
+    return any(isinstance(cause, (ValueError, IndexError)) for cause in causes) and not any(
+        isinstance(cause, OSError) for cause in causes
+    )
+
+
 def speed(bitrate: int) -> str:
     """A bit rate for people: 500 kbit/s, 83.3 kbit/s."""
     return f"{bitrate / 1000:g} kbit/s"
@@ -51,6 +64,8 @@ def sentence(interface: str, channel: str, bitrate: int, error: BaseException) -
         return f"{error} Trying again."
     if interface == FILE:
         return f"{error} Trying again."
+    if isinstance(error, GarbledError):
+        return garbled(interface, channel, error)
     if interface == "socketcan":
         found = _socketcan(channel, bitrate or 500_000, error)
         if found:
@@ -60,7 +75,7 @@ def sentence(interface: str, channel: str, bitrate: int, error: BaseException) -
         return package
     known = interface_of(interface)
     if known.serial and any(isinstance(cause, OSError) for cause in _causes(error)):
-        return port_errors.sentence(channel.split("@")[0], error)
+        return port_errors.sentence(channel.split("@")[0], error).replace("bus.port", "bus.channel")
     number = _errno(error)
     if number in (errno.EACCES, errno.EPERM) or "insufficient permissions" in str(error).lower():
         return (

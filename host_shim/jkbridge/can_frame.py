@@ -53,7 +53,7 @@ def python_can() -> Any:
     except ImportError as error:
         raise PythonCanMissingError(
             'CAN needs the package python-can, which is not installed: pip install "jkbridge[can]" '
-            f"(or pip install python-can). {error}"
+            f"(or pip install python-can). {str(error).rstrip('.')}."
         ) from error
     logger = logging.getLogger("can")
     if not logger.handlers:

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .can_frame import CLASSIC, CanFrame, PythonCanMissingError, frame_of, python_can
+from .recording import plain
 
 _ERROR_FLAG = 0x20000000
 _STANDARD_DIGITS = 3
+_HEAD = 20_000
+_HEAD_LINES = 100
 
 _COMPACT = re.compile(
     r"(?:\(\s*(\d{1,12}(?:\.\d{1,9})?)\s*\)\s+)?(?:(\S+)\s+)?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})#(\S*)(?:\s+[RT])?"
@@ -49,12 +52,9 @@ class CanLogError(Exception):
 
 
 def is_candump(content: bytes) -> bool:
-    """True when the first line that is no comment is one of candump's."""
-    for raw in content.splitlines():
-        line = raw.decode("utf-8", "replace").strip()
-        if line and not line.startswith("#"):
-            return bool(_COMPACT.fullmatch(line) or _SCREEN.fullmatch(line))
-    return False
+    """True when one of the first lines is candump's; those before it may be comments or damaged."""
+    lines = (raw.decode("utf-8", "replace").strip() for raw in content[:_HEAD].splitlines()[:_HEAD_LINES])
+    return any(_COMPACT.fullmatch(line) or _SCREEN.fullmatch(line) for line in lines)
 
 
 def read(path: str | Path) -> CanLog:
@@ -62,7 +62,7 @@ def read(path: str | Path) -> CanLog:
 
     Raises CanLogError with a sentence, and OSError when the file cannot be opened.
     """
-    content = Path(path).read_bytes()
+    content = plain(Path(path).read_bytes())
     if is_candump(content):
         return parse(content)
     return _read_other(Path(path))
@@ -161,6 +161,8 @@ def _read_other(path: Path) -> CanLog:
     except PythonCanMissingError as error:
         raise CanLogError(f"{path}: is no candump log, and other logs cannot be read: {error}") from None
     try:
+        if path.name.lower().removesuffix(".gz").endswith(".log"):
+            raise ValueError  # python-can would take it for candump's, which it is not
         reader = can.LogReader(str(path))
     except (ValueError, NotImplementedError, ImportError):
         known = ", ".join(sorted(can.io.player.MESSAGE_READERS))

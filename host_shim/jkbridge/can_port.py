@@ -224,15 +224,16 @@ class CanPort:
             began = time.monotonic()
             try:
                 message = bus.recv(_WAIT)
-            except (ValueError, IndexError, UnicodeError) as error:
+            except Exception as error:  # see _run
+                if not can_errors.makes_no_sense(error):
+                    return self._reopen or can_errors.vanished(self.interface, self.channel, error)
                 # What a line of an slcan adapter becomes when bytes are lost.
                 self.garbled += 1
                 senseless += 1
                 if senseless >= _GARBLED:
                     return can_errors.garbled(self.interface, self.channel, error)
+                can_bitrate.forget_rest(bus)
                 continue
-            except Exception as error:  # see _run
-                return self._reopen or can_errors.vanished(self.interface, self.channel, error)
             now = time.monotonic()
             if message is None:
                 if now - began < _WAIT / 2:

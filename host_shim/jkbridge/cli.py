@@ -26,7 +26,7 @@ _CHANGE = {
 }
 
 _DESCRIPTION = """\
-jkbridge reads JK (Jikong) PB batteries over RS485 and puts them on MQTT for Home Assistant and anyone else.
+jkbridge reads JK (Jikong) PB batteries on RS485 and CAN and puts them on MQTT for Home Assistant and anyone else.
 """
 _EPILOG = """\
 examples:

@@ -40,7 +40,7 @@ def main(args: argparse.Namespace) -> int:
     status = 0
     for name in args.files:
         try:
-            content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            content = recording.plain(sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes())
         except OSError as error:
             print(f"{name}: cannot be read: {error.strerror or error}", file=sys.stderr)
             status = 2
@@ -51,7 +51,7 @@ def main(args: argparse.Namespace) -> int:
             continue
         data = received(content)
         if not data:
-            print(f"{name}: holds no bytes: neither hex text nor raw data", file=sys.stderr)
+            print(f"{name}: holds no bytes: neither hex text nor raw data, nor frames of CAN", file=sys.stderr)
             status = 2
             continue
         rejected = decode(data, sys.stdout, sys.stderr, name if len(args.files) > 1 else "", args.doubt)

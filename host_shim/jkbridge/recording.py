@@ -13,7 +13,9 @@ Times never run backwards: a line with a time before its predecessor's counts as
 
 from __future__ import annotations
 
+import codecs
 import re
+import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,6 +27,34 @@ _ORIGIN = re.compile(rb"# session ([0-9A-Za-z]+), bus (\d{1,3}) of \d{1,3},")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ \t]*)+")
 _NS_PER_BYTE = 10 * 1_000_000_000 // 115_200
 _RAW_CHUNK = 64
+_GZIP = b"\x1f\x8b\x08"
+_GZIP_WRAPPER = 31
+
+
+def plain(content: bytes) -> bytes:
+    """What a file holds: unpacked where it is gzip, and UTF-16 (a `>` in PowerShell) as UTF-8 without a mark."""
+    if content.startswith(_GZIP):
+        content = _unpacked(content)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            content = content.decode("utf-16").encode("ascii")
+        except UnicodeError:
+            return content  # raw bytes that happen to begin like that
+    return content.removeprefix(codecs.BOM_UTF8)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """All parts of a gzip file, of one that breaks off what is there; `packed` itself when it is none."""
+    out = []
+    rest = packed
+    while rest.startswith(_GZIP):
+        part = zlib.decompressobj(wbits=_GZIP_WRAPPER)
+        try:
+            out.append(part.decompress(rest))
+        except zlib.error:
+            break
+        rest = part.unused_data
+    return b"".join(out) or packed
 
 
 class Chunk(NamedTuple):

@@ -14,7 +14,7 @@ import re
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -104,22 +104,26 @@ Item = recording.Chunk | CanFrame
 
 
 class Recorded(NamedTuple):
-    """One file: where it comes from, None when it does not say; what is in it."""
+    """One file: where it comes from, None when it does not say; what is in it; whether that has times; what of a log
+    could not be read."""
 
     origin: recording.Origin | None
     items: Sequence[Item]
     can: bool
+    timed: bool = True
+    rejected: Sequence[can_log.Rejected] = ()
 
 
 def read(path: str) -> Recorded:
-    """A recording of RS485, or a log of CAN. Raises OSError, and CanLogError with a sentence."""
-    content = Path(path).read_bytes()
+    """A recording of RS485, or a log of CAN; "-": standard input. Raises OSError, and CanLogError with a sentence."""
+    content = recording.plain(sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
     origin = recording.origin(content)
     if not can_decode.is_log(path, content):
-        return Recorded(origin, recording.parse(content), False)
+        return Recorded(origin, recording.parse(content), False, recording.has_times(content))
     if origin is not None and (first := _STAMP.search(content)):
         origin = origin._replace(first=int(first[1]) * 1000 + int(first[2]) // 1000)
-    return Recorded(origin, can_log.read(path).frames, True)
+    log = can_log.parse(content) if can_log.is_candump(content) else can_log.read(path)  # a pipe is read only once
+    return Recorded(origin, log.frames, True, rejected=log.rejected)
 
 
 def timeline(files_: Sequence[Recorded], serial: int = 1, can: int = 1) -> dict[int, list[Item]]:
@@ -148,9 +152,11 @@ def timeline(files_: Sequence[Recorded], serial: int = 1, can: int = 1) -> dict[
 
 
 def play(
-    loop: Loop, ports: Sequence[ReplayPort | CanReplayPort], clock: ManualClock, wake: Wake, speed: float = 0
+    loop: Loop, ports: Sequence[ReplayPort | CanReplayPort], clock: ManualClock, wake: Wake, speed: float = 0,
+    ended: Callable[[], None] = lambda: None,
 ) -> None:
-    """Turn the loop over the recording and a little beyond. speed: 0 as fast as the session takes the messages."""
+    """Turn the loop over the recording and a little beyond. speed: 0 as fast as the session takes the messages; ended:
+    called when the recording has been played."""
     tail = _TAIL_MS
     while True:
         loop.turn(clock())
@@ -160,6 +166,8 @@ def play(
         step = max(1, loop.rest_ms(clock()))
         left = min((due for port in ports if (due := port.until_next()) is not None), default=None)
         if left is None:
+            if tail == _TAIL_MS:
+                ended()
             if tail <= 0:
                 return
             step = min(step, tail)
@@ -175,7 +183,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `replay` beside those of the configuration."""
     parser.add_argument(
         "files", nargs="+", metavar="FILE",
-        help="recording: hex text, with or without times, or raw bytes; a CAN log: candump's, or any python-can reads"
+        help="recording: hex text, with or without times, or raw bytes; a CAN log: candump's, or any python-can reads; "
+        "- reads standard input"
     )
     parser.add_argument("--print", action="store_true", dest="print_only", help="print topics and payloads; no broker")
     parser.add_argument(
@@ -199,6 +208,12 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
         except can_log.CanLogError as e:
             log(levels.ERROR, str(e))
             return 2
+        if rejected := files[-1].rejected:
+            first = rejected[0]
+            log(
+                levels.WARNING, f"{name}: {len(rejected)} pieces could not be read, the first in line {first.line}: "
+                f"{first.reason}. `jkbridge decode` names them all.",
+            )  # fmt: skip
         if not files[-1].items:
             log(levels.ERROR, f"{name} holds no bytes: neither hex text nor raw data, nor frames of CAN.")
             return 2
@@ -218,8 +233,7 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
         if not packs_configured:
             bus["packs"] = []  # they appear as they are heard
         bus["port"] = ", ".join(os.path.basename(name) for name in args.files)
-    named = zip(args.files, files, strict=True)
-    if not any(file.can or recording.has_times(Path(name).read_bytes()) for name, file in named):
+    if not any(file.timed for file in files):
         # Where no time is known nothing can be stale: the packs stay online until all is announced.
         config["interval"] = max(config["interval"], _TAIL_MS // 1000)
     chunks = [lines.get(n, []) for n in range(1, len(config["bus"]) + 1)]
@@ -301,7 +315,8 @@ def _run(
             for bus, part in zip(bridge.buses, chunks, strict=True)
         ]
         loop.ports = ports
-        play(loop, ports, clock, wake, speed)
+        over = "The recording ends here; what follows is what its silence looks like."
+        play(loop, ports, clock, wake, speed, lambda: bridge.log(levels.INFO, over))
     bridge.stop(clock())
     end = time.monotonic() + 5
     while time.monotonic() < end:

@@ -8,7 +8,7 @@ which stands for the interrupt of a device. The file chip.txt says what becomes 
 import os
 import time
 
-from core_can import Battery
+from can_battery import Battery
 from mcp2515_model import Chip, IntPin, SelectPin, Spi
 
 PACKS = 3

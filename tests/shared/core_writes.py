@@ -18,6 +18,11 @@ PAIRS = [0x1114, 0x1116, 0x1118, 0x14B2, 0x14D4, 0x14E4, 0x14E6, 0x1504]
 ABOUT_PARAMETERS = [0x14E8, 0x14EC, 0x14F0, 0x14F4, 0x14F8, 0x14FC, 0x1500]
 ORDERS = {0x160A: 1, 0x160C: 1, 0x160E: 1, 0x1604: 1, 0x1610: 1, 0x1600: 2, 0x1606: 2, 0x1612: 2}
 FORBIDDEN = (0x1626, 0x1110)
+# Offset and value (section 4): what the LFP preset left behind on 15.30.
+PRESET_LFP = (
+    (6, 3500), (10, 2580), (14, 2620), (18, 3650), (22, 3580), (26, 10), (30, 3590), (34, 2600), (38, 3600), (42, 3500),
+    (46, 2500), (98, 20), (102, 70), (106, 800), (110, 700), (138, 3000),
+)  # fmt: skip
 
 
 def about(model="JK_PB2A16S20P", firmware="19.27"):
@@ -65,10 +70,11 @@ class Battery:
         self.silent = False  # answers nothing at all
         self.no_ack = False  # does it, but the ack is lost
         self.bend = 0  # added to what is written
+        self.keeps = 0  # offset of a setting that a preset leaves alone
 
     def answer(self, kind):
         """A frame, or None."""
-        return None if self.silent else bytearray(self.frames[kind])
+        return None if self.silent or kind not in self.frames else bytearray(self.frames[kind])
 
     def write(self, request):
         """What comes back: ("ack", register, words), ("exception", code), None, or a frame (a preset)."""
@@ -92,8 +98,9 @@ class Battery:
 
     def _apply(self, register, words, data):
         if register == 0x160C:
-            for at, value in ((10, 2580), (18, 3650), (46, 2500)):
-                cb.put(self.frames[cb.SETTINGS], at, value, 4)
+            for at, value in PRESET_LFP:
+                if at != self.keeps:
+                    cb.put(self.frames[cb.SETTINGS], at, value, 4)
             cb.seal(self.frames[cb.SETTINGS])
         if register >= 0x1600:
             return
@@ -155,6 +162,9 @@ class House:
             frame = self.battery.answer(want)
             self.now = self.now + 50 & 0x3FFFFFFF
             if frame is not None:
+                if want == cb.LIVE:  # the intake keeps a good one before the command is told
+                    self.pack.keep(frame, want)
+                    self.pack.last_live = self.now
                 one.heard_frame(want, frame, self.now)
         self.now = self.now + 100 & 0x3FFFFFFF
         one.tick(self.now)

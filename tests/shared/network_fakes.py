@@ -1,6 +1,7 @@
 """The module network with its habits: WLAN of ESP32 and Pico W, LAN. Written from the notes on the ports' sources."""
 
 STAT_CONNECTING = 1001
+ETH_GOT_IP = 5
 
 
 class Wlan:
@@ -17,6 +18,7 @@ class Wlan:
         self.takes = 3
         self.calls = []
         self.settings = {}
+        self.error = None  # raised by connect() and disconnect(), and while it is asked for the signal
         self._active = False
         self._joining = None
         self._left = 0
@@ -28,7 +30,7 @@ class Wlan:
             self.calls.append("active" if on else "inactive")
             self._active = on
             if not on:
-                self._joining = None
+                assert self._joining is None, "switched off while it joins"
                 self._joined = ""
         return self._active
 
@@ -42,6 +44,8 @@ class Wlan:
 
     def connect(self, ssid, password):
         assert self._active
+        if self.error is not None:
+            raise self.error
         if self._joining is not None:
             raise OSError("Wifi Internal Error")
         self.calls.append("connect")
@@ -82,6 +86,8 @@ class Wlan:
 
     def status(self, what=None):
         if what == "rssi":
+            if self.error is not None:
+                raise self.error
             if not self._joined:
                 raise OSError("not connected")
             return -61
@@ -94,11 +100,14 @@ class Wlan:
 
 
 class Lan:
-    """network.LAN: up when the cable is in, after a moment."""
+    """network.LAN: up when the cable is in. old: isconnected() tells of the cable alone, as up to 1.24 or so."""
 
-    def __init__(self, **arguments):
+    def __init__(self, old=False, **arguments):
         self.arguments = arguments
+        self.old = old
         self.cable = True
+        self.router = True  # it gives addresses
+        self.looks = 0  # at ifconfig(), which takes heap
         self.broken = False
         self.calls = 0
 
@@ -108,10 +117,16 @@ class Lan:
             raise OSError("Ethernet driver install failed")
 
     def isconnected(self):
-        return self.cable
+        return self.cable and (self.old or self.router)
+
+    def status(self):
+        return ETH_GOT_IP if self.cable and self.router else 2
 
     def ifconfig(self):
-        return ("192.168.1.78", "255.255.255.0", "192.168.1.1", "192.168.1.1") if self.cable else 4 * ("0.0.0.0",)
+        self.looks += 1
+        if self.cable and self.router:
+            return ("192.168.1.78", "255.255.255.0", "192.168.1.1", "192.168.1.1")
+        return 4 * ("0.0.0.0",)
 
 
 class Network:

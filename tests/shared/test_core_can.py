@@ -3,25 +3,23 @@
 import json
 
 import recordings
-from core_can import (
+from can_battery import (
     ALL,
     ALM,
     CELLS,
     CONTROL,
     ERR,
     INFO,
-    ROWS,
     ST1,
     ST2,
     SW,
     UNDOCUMENTED,
     VOLT,
     Battery,
-    Can,
-    disagreement,
     st1,
     words,
 )  # fmt: skip
+from core_can import ROWS, Can, disagreement
 
 from jkcore import can, canhearing
 from jkcore.canpack import CanPack

@@ -4,7 +4,8 @@ micropython.heap_lock().
 On CPython the same runs without the lock, so that what is locked is known to do its work.
 """
 
-from core_can import Battery, Can
+from can_battery import Battery
+from core_can import Can
 
 from jkcore import can, config
 from jkcore.bridge import Bridge

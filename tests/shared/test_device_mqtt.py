@@ -5,7 +5,7 @@ import sys
 
 from device_fakes import FakeBridge, FakeNet, FakeSocket, Log, Message, refused, umqtts
 
-from jkdevice import mqtt
+from jkdevice import blocking, mqtt
 from jkdevice.mqtt_reader import CONNACK, GARBAGE, NONE, PINGRESP, PUBLISH, SUBACK, Reader
 
 CONFIG = {"host": "broker.local", "port": 1883, "user": "", "password": "", "client_id": "", "keepalive": 15}
@@ -885,3 +885,209 @@ def test_a_network_that_goes_ends_the_session_and_the_look_up():
     world.run(5000)
     assert len(world.net.sockets) == count + 1
     assert len(world.lookup.asked) == 3  # the next network may have another address for it
+
+
+def test_a_bus_that_is_never_idle_does_not_keep_the_radio_off():
+    world = on_wifi()
+    allowed = []
+    world.way.poll = lambda now, idle: allowed.append(idle)
+    world.session.idle = False
+    world.run(4900)
+    assert True not in allowed
+    world.run(200)
+    assert allowed[-1]
+    world.session.idle = True
+    world.run(100)
+    world.session.idle = False
+    world.run(4900)
+    assert not allowed[-1]
+
+
+def test_the_address_is_forgotten_with_the_network():
+    world = on_wifi()
+    world.way.up = True
+    world.lookup.answer = "192.168.1.10"
+    world.net.start_error = refused()
+    world.poll(4)
+    assert len(world.lookup.asked) == 1
+    world.way.up = False  # between two attempts
+    world.poll()
+    world.way.up = True
+    world.run(3000)
+    assert len(world.lookup.asked) == 2
+
+
+def test_a_slow_connect_is_counted():
+    world = World()
+    real = world.net.start
+
+    def slow(row):
+        world.now = (world.now + 90) & 0x3FFFFFFF
+        return real(row)
+
+    world.net.start = slow
+    before = blocking.counts[0]
+    world.dial()
+    assert blocking.counts[0] == before + 1
+
+
+# With TLS
+
+
+class Secured:
+    """A socket of TLS. As mbedtls it takes a whole write but says so only when the last of it is gone: until then it
+    wants the same write again, and nothing else. The handshake takes `steps` writes.
+    """
+
+    def __init__(self, sock, tls):
+        self.sock = sock
+        self.tls = tls
+        self.pending = None
+        self.steps = tls.steps
+        self.stuck = False  # nothing goes out
+
+    def write(self, buf, off, n):
+        self.sock._check()
+        self.tls.step()
+        if self.steps:
+            self.steps -= 1
+            return None
+        if self.tls.error is not None:
+            raise self.tls.error
+        if self.pending is not None:
+            assert self.pending[0] is buf
+            assert self.pending[1:] == (off, n, bytes(buf[off : off + n])), "another write"
+        self.pending = (buf, off, n, bytes(buf[off : off + n]))
+        if self.stuck:
+            return None
+        self.pending = None
+        taken = min(n, self.tls.record)
+        return self.sock.write(buf, off, taken)
+
+    def readinto(self, buf):
+        return self.sock.readinto(buf)
+
+    def close(self):
+        self.sock.close()
+
+
+class FakeTls:
+    """As tls.Tls."""
+
+    def __init__(self, steps=3, record=4096):
+        self.steps = steps
+        self.record = record
+        self.error = None
+        self.clock = True
+        self.slow = None  # called with every write
+        self.socks = []
+
+    def step(self):
+        if self.slow is not None:
+            self.slow()
+
+    def wrap(self, sock):
+        self.socks.append(Secured(sock, self))
+        return self.socks[-1]
+
+    def ready(self, now):
+        return self.clock
+
+    def words(self, error):
+        return "its certificate is not one of mqtt.ca" if isinstance(error, ValueError) else ""
+
+
+def over_tls(**changes):
+    world = World()
+    world.session.tls = world.tls = FakeTls(**changes)
+    return world
+
+
+def test_tls_waits_for_the_clock_the_connection_and_the_handshake():
+    world = over_tls()
+    world.tls.clock = False
+    world.run(10000)
+    assert world.net.sockets == []
+    world.tls.clock = True
+    world.net.made_answer = None
+    world.dial()
+    world.poll(3)
+    assert world.tls.socks == []
+    world.net.made_answer = True
+    world.poll(3)
+    assert world.sock.take() == b""
+    world.poll(1)
+    assert world.sock.take()[:1] == b"\x10"
+    world.poll(1)
+    world.sock.inbox += ACCEPTED
+    world.poll(8)
+    assert world.session.up()
+    assert len(world.tls.socks) == 1
+
+
+def test_a_handshake_goes_on_only_between_exchanges_and_its_steps_are_counted():
+    world = over_tls()
+    world.dial()
+
+    def slow():
+        world.now = (world.now + 300) & 0x3FFFFFFF
+
+    world.tls.slow = slow
+    before = blocking.counts[0]
+    world.session.idle = False
+    steps = world.tls.socks[0].steps
+    world.run(3000)
+    assert world.tls.socks[0].steps == steps
+    assert blocking.counts[0] == before
+    world.session.idle = True
+    world.tls.error = ValueError("The certificate is not correctly signed by the trusted CA")
+    world.poll(steps + 1)
+    assert world.sock.closed
+    assert "its certificate is not one of mqtt.ca" in world.log.text()
+    assert blocking.counts[0] == before + steps + 1  # the one that failed, too
+
+
+def test_tls_writes_are_finished_with_the_same_bytes():
+    world = over_tls(steps=0, record=100).bring_up()
+    secured = world.tls.socks[0]
+    secured.stuck = True
+    world.session.publish(Message(b"jkbms/1/live", b"x" * 300))
+    assert not world.session.ready()
+    for _ in range(10):
+        world.run(1000)  # pings are due meanwhile, and a message with QoS 1 must be acknowledged
+        world.sock.inbox += publish(b"t", b"one", 0x32, b"\x12\x34")
+    assert world.sock.take() == b""
+    secured.stuck = False
+    world.run(2000)
+    sent = world.sock.take()
+    expected = publish(b"jkbms/1/live", b"x" * 300)
+    assert sent[: len(expected)] == expected
+    assert sent[len(expected) : len(expected) + 4] == b"\x40\x02\x12\x34"
+    assert world.session.up()
+
+
+def test_an_error_of_tls_in_the_middle_of_a_write_ends_the_connection_only():
+    world = over_tls(steps=0).bring_up()
+    world.tls.socks[0].stuck = True
+    world.session.publish(Message(b"jkbms/1/live", b"x" * 300))
+    world.tls.error = OSError(-0x7100, "MBEDTLS_ERR_SSL_BAD_INPUT_DATA")
+    world.poll()
+    assert world.sock.closed
+    assert world.bridge.calls == ["connected", "disconnected"]
+    world.tls.error = None
+    world.run(3000)
+    world.sock.inbox += ACCEPTED
+    world.run(500)
+    assert world.session.up()
+    assert len(world.tls.socks) == 2
+
+
+def test_a_broker_that_is_silent_after_the_handshake_is_left_after_20_s():
+    world = over_tls()
+    world.dial()
+    world.poll(4)
+    world.run(19900)
+    assert not world.sock.closed
+    world.run(500)
+    assert world.sock.closed
+    assert "said nothing within 20 s" in world.log.text()

@@ -1,8 +1,8 @@
 """The ways into the network and the look-up of names, against fakes with the ports' habits; CPython and MicroPython."""
 
 from device_fakes import Log
+from network_fakes import ETH_GOT_IP, Network
 from network_fakes import Lan as FakeLan
-from network_fakes import Network
 
 from jkdevice import blocking
 from jkdevice.network import dns, lan, wifi
@@ -46,7 +46,7 @@ def test_joins_says_so_and_turns_power_saving_off():
         assert world.module.names == ["jkbridge"]
         assert world.way.rssi() == -61
         assert world.way.name_server() == "192.168.1.1"
-        assert world.log.text() == "WiFi house is joined, address 192.168.1.77, signal -61 dBm."
+        assert world.log.text() == "The WiFi is joined, address 192.168.1.77, signal -61 dBm."
 
 
 def test_the_radio_is_switched_on_only_between_two_exchanges():
@@ -67,11 +67,26 @@ def test_a_wrong_password_and_a_wrong_name_are_said_once_and_tried_for_ever():
             assert len(said) == 1
             assert words in said[0]
             assert "secret" not in world.log.text()
+            assert "hous" not in world.log.text()
             assert 8 <= world.wlan.calls.count("connect") <= 20  # with pauses that grow to a minute
             assert world.wlan.calls.count("inactive") >= 2
             world.wlan.air = {"house": "no", "hous": "secret"}
             world.run(200000)
             assert world.way.up
+
+
+def test_what_the_radio_has_no_words_for_ends_an_attempt_only():
+    for error in (OSError("Wifi Internal Error"), RuntimeError("Wifi Unknown Error 0x0101")):
+        world = World()
+        world.wlan.error = error
+        world.run(30000)
+        assert not world.way.up
+        assert "the radio refuses (" + str(error) + ")" in world.log.text()
+        world.wlan.error = None
+        world.run(60000)
+        assert world.way.up
+        world.wlan.error = error
+        assert world.way.rssi() is None
 
 
 def test_a_router_that_gives_no_address_is_said():
@@ -138,11 +153,11 @@ def test_a_step_that_blocks_is_counted():
 
 
 class LanWorld:
-    def __init__(self):
+    def __init__(self, got_ip=ETH_GOT_IP):
         self.log = Log()
         self.now = 0x3FFFF000
-        self.hardware = FakeLan()
-        self.way = lan.Lan(self.hardware, self.log, self.ticks)
+        self.hardware = FakeLan(old=got_ip is None)
+        self.way = lan.Lan(self.hardware, self.log, self.ticks, got_ip)
 
     def ticks(self):
         return self.now
@@ -151,21 +166,42 @@ class LanWorld:
 
 
 def test_ethernet_comes_up_is_lost_and_comes_back():
+    for got_ip in (ETH_GOT_IP, None):
+        world = LanWorld(got_ip)
+        world.run(1000)
+        assert world.way.up
+        assert world.way.rssi() is None
+        assert world.way.name_server() == "192.168.1.1"
+        world.hardware.cable = False
+        world.run(1000)
+        assert not world.way.up
+        assert world.way.losses == 1
+        world.run(120000)
+        assert world.log.text().count("check the cable, the switch") == 1
+        world.hardware.cable = True
+        world.run(1000)
+        assert world.way.up
+        assert world.hardware.calls == 1
+
+
+def test_ethernet_without_an_address_is_not_up():
+    for got_ip in (ETH_GOT_IP, None):
+        world = LanWorld(got_ip)
+        world.hardware.router = False
+        world.run(40000)
+        assert not world.way.up
+        assert "no address after 30 s" in world.log.text()
+        world.hardware.router = True
+        world.run(1000)
+        assert world.way.up
+
+
+def test_ethernet_that_is_up_is_watched_without_heap_where_that_can_be():
     world = LanWorld()
     world.run(1000)
-    assert world.way.up
-    assert world.way.rssi() is None
-    assert world.way.name_server() == "192.168.1.1"
-    world.hardware.cable = False
-    world.run(1000)
-    assert not world.way.up
-    assert world.way.losses == 1
-    world.run(120000)
-    assert world.log.text().count("check the cable, the switch") == 1
-    world.hardware.cable = True
-    world.run(1000)
-    assert world.way.up
-    assert world.hardware.calls == 1
+    looks = world.hardware.looks
+    world.run(60000)
+    assert world.hardware.looks == looks
 
 
 def test_ethernet_that_does_not_work_is_said_once_and_tried_again():
@@ -173,18 +209,31 @@ def test_ethernet_that_does_not_work_is_said_once_and_tried_again():
     world.hardware.broken = True
     world.run(60000)
     assert world.log.text().count("driver install failed") == 1
-    assert world.hardware.calls > 100
+    assert 4 <= world.hardware.calls <= 8  # with pauses that grow
     world.hardware.broken = False
-    world.run(1000)
+    world.run(90000)
     assert world.way.up
+
+
+class ModePin:
+    """machine.Pin as far as board.LAN needs it."""
+
+    IN, OUT = 1, 3
+
+    def __init__(self, number):
+        self.number = number
 
 
 def test_arguments_of_lan():
     rows = (("mdc", 23), ("mdio", 18), ("phy_type", "PHY_LAN8720"), ("phy_addr", 1))
-    assert lan.arguments(rows, Network(), lambda number: "pin%d" % number) == {
+    assert lan.arguments(rows, 3, lambda number: "pin%d" % number) == {
         "mdc": "pin23", "mdio": "pin18", "phy_type": 3, "phy_addr": 1}  # fmt: skip
+    for mode in ("OUT", "IN"):
+        made = lan.arguments((("reset", 5), ("ref_clk", 17), ("ref_clk_mode", mode)), None, ModePin)
+        assert (made["reset"].number, made["ref_clk"].number) == (5, 17)
+        assert made["ref_clk_mode"] == getattr(ModePin, mode)
     try:
-        lan.arguments((("phy_type", "PHY_NEW"),), Network(), int)
+        lan.arguments((("phy_type", "PHY_NEW"),), None, ModePin)
         raise AssertionError("taken")
     except ValueError as error:
         assert "PHY_NEW" in str(error)

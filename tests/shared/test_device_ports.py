@@ -116,6 +116,59 @@ def test_tcp_line_that_cannot_be_opened_is_tried_for_ever_and_said_once():
     assert bus.kinds() == ["closed", "opened"]
 
 
+class Lookup:
+    """A network.dns.Lookup, and its maker."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = None
+        self.closed = 0
+
+    def __call__(self, name, now):
+        self.asked.append(name)
+        return self
+
+    def poll(self, now):
+        if isinstance(self.answer, OSError):
+            raise self.answer
+        return self.answer
+
+    def close(self):
+        self.closed += 1
+
+
+def test_a_name_of_a_tcp_line_is_looked_up_without_waiting():
+    port, bus, net = tcp()
+    where = []
+    real = net.resolve
+    net.resolve = lambda host, number: where.append((host, number)) or real(host, number)
+    port.lookup = lookup = Lookup()
+    for now in range(0, 3000, 100):
+        port.poll(now)
+    assert lookup.asked == ["gateway"]
+    assert where == []
+    lookup.answer = "192.168.1.20"
+    port.poll(3000)
+    assert where == [("192.168.1.20", 8899)]
+    assert bus.kinds() == ["opened"]
+    assert lookup.closed == 1
+
+
+def test_a_name_of_a_tcp_line_that_is_not_found_is_said_and_asked_again():
+    port, bus, _ = tcp()
+    port.lookup = lookup = Lookup()
+    lookup.answer = OSError("the DNS server does not know this name")
+    for now in range(0, 30000, 100):
+        port.poll(now)
+    assert bus.kinds() == ["closed"]
+    assert "does not know this name" in bus.calls[0][1]
+    assert lookup.closed == len(lookup.asked) > 2
+    lookup.answer = "192.168.1.20"
+    for now in range(30000, 46000, 100):
+        port.poll(now)
+    assert bus.kinds() == ["closed", "opened"]
+
+
 def test_tcp_line_that_is_silent_is_opened_again_without_a_word_of_its_own():
     port, bus, net = tcp()
     port.poll(0)
@@ -297,64 +350,3 @@ def test_reading_and_writing_touch_no_heap():
         heap_unlock()
     assert fake.left == 0
     assert net.open_count() == 1
-
-
-class Way:
-    """A network of the package network."""
-
-    def __init__(self):
-        self.up = False
-
-
-class Lookup:
-    def __init__(self):
-        self.asked = []
-        self.answer = None
-        self.closed = 0
-
-    def __call__(self, name, now):
-        self.asked.append(name)
-        return self
-
-    def poll(self, now):
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def close(self):
-        self.closed += 1
-
-
-def test_tcp_line_on_a_board_with_a_network_of_its_own_waits_for_it_and_for_the_name():
-    port, bus, net = tcp()
-    port.network = way = Way()
-    port.lookup = names = Lookup()
-    now = 0
-    while now < 60000:
-        port.poll(now)
-        now += 50
-    assert (names.asked, net.resolved, net.sockets, bus.calls) == ([], 0, [], [])
-    way.up = True
-    port.poll(now)
-    port.poll(now + 50)
-    assert names.asked == ["gateway"]
-    assert net.resolved == 0
-    names.answer = "10.0.0.9"
-    port.poll(now + 100)
-    assert (names.closed, net.resolved) == (1, 1)  # what is resolved is the address: that does not wait
-    assert bus.kinds() == ["opened"]
-
-
-def test_tcp_line_whose_name_is_unknown_is_tried_for_ever_and_said_once():
-    port, bus, _ = tcp()
-    port.network = way = Way()
-    way.up = True
-    port.lookup = names = Lookup()
-    names.answer = OSError("the DNS server does not know this name")
-    for now in range(0, 60000, 50):
-        port.poll(now)
-    assert len(names.asked) == names.closed > 4
-    assert bus.kinds() == ["closed"]
-    assert "does not know this name" in bus.calls[0][1]
-    port.close()
-    assert names.closed == len(names.asked)

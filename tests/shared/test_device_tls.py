@@ -1,293 +1,122 @@
-"""TLS under the session, and the clock it needs, on fakes of the modules tls and ntptime; CPython and MicroPython.
+"""TLS of the device: the clock it needs, on fakes of tls, ntptime and time; on CPython and on MicroPython.
 
-Against a real mosquitto: tests/test_device_network_end_to_end.py.
+Handshakes and certificates with the real module: tests/test_device_network_end_to_end.py.
 """
 
 import sys
 
-from device_fakes import FakeBridge, FakeNet, Log, Message, umqtts
+from device_fakes import Log
+from test_device_ports import Lookup
 
-from jkdevice import blocking, mqtt
-from jkdevice import tls as device_tls
-
-CONFIG = {"host": "broker.local", "port": 8883, "user": "", "password": "", "client_id": "", "keepalive": 15,
-          "tls": True, "ca": "", "cert": "", "key": ""}  # fmt: skip
-ACCEPTED = b"\x20\x02\x00\x00"
-SUBSCRIBED = b"\x90\x03\0\1\0\x90\x03\0\2\0"
-# "certificate" in Base64
-PEM = b"-----BEGIN CERTIFICATE-----\nY2VydGlm\naWNhdGU=\n-----END CERTIFICATE-----\n"
+from jkdevice import blocking
+from jkdevice import tls as secured
 
 
-class Secured:
-    """A TLS socket on a FakeSocket. The handshake takes `steps` writes. Whoever is told "not now" (None) must come
-    again with the same bytes, as mbedTLS wants it.
-    """
+class Context:
+    def __init__(self, protocol):
+        pass
 
-    def __init__(self, sock, steps, refusal):
-        self.sock = sock
-        self.steps = steps
-        self.refusal = refusal
-        self.owed = None
-
-    def write(self, buf, off, n):
-        data = bytes(buf[off : off + n])
-        assert self.owed in (None, data), "other bytes than those that were refused"
-        done = None
-        if self.steps:
-            self.steps -= 1
-        elif self.refusal is not None:
-            raise self.refusal
-        else:
-            done = self.sock.write(buf, off, n)
-        self.owed = data if done is None else None
-        return done
-
-    def readinto(self, buf):
-        return self.sock.readinto(buf)
-
-    def close(self):
-        self.sock.close()
+    def load_verify_locations(self, data):
+        pass
 
 
-class Module:
-    """The module tls: its contexts."""
+class Modules:
+    """tls, ntptime and time in one."""
 
     PROTOCOL_TLS_CLIENT = 0
     CERT_REQUIRED = 2
+    SSLContext = Context
 
     def __init__(self):
-        self.steps = 3
-        self.refusal = None
-        self.trusted = []
-        self.names = []
-        self.socks = []
-
-    def SSLContext(self, protocol):
-        assert protocol == self.PROTOCOL_TLS_CLIENT
-        return self
-
-    def load_verify_locations(self, data):
-        if data != b"certificate":
-            raise ValueError("invalid cert")
-        self.trusted.append(data)
-
-    def wrap_socket(self, sock, server_hostname, do_handshake_on_connect):
-        assert self.verify_mode == self.CERT_REQUIRED
-        assert do_handshake_on_connect is False
-        self.names.append(server_hostname)
-        if isinstance(self.refusal, MemoryError):
-            raise self.refusal
-        self.socks.append(Secured(sock, self.steps, self.refusal))
-        return self.socks[-1]
-
-
-class Time:
-    """The module time: a clock that was never set, until NTP does it."""
-
-    def __init__(self, year):
-        self.year = year
+        self.year = 2000
+        self.now = 0x3FFFF000
+        self.asked = []  # (host, time-out)
+        self.error = None
+        self.host = "pool.ntp.org"
+        self.timeout = 1
 
     def gmtime(self):
-        return (self.year, 1, 2, 3, 4, 5, 0, 1)
-
-
-class Ntp:
-    """The module ntptime."""
-
-    def __init__(self, clock):
-        self.clock = clock
-        self.error = None
-        self.asked = []
+        return (self.year, 11, 27, 0, 0, 0, 4, 331)
 
     def settime(self):
+        """It has the system look its host up, which takes 15 s without an answer."""
+        digits = self.host.replace(".", "").isdigit()
         self.asked.append((self.host, self.timeout))
+        self.now = (self.now + (900 if digits else 15000)) & 0x3FFFFFFF
         if self.error is not None:
             raise self.error
-        self.clock.year = 2026
-
-
-class Lookup:
-    def __init__(self):
-        self.asked = []
-        self.answer = None
-        self.closed = 0
-
-    def __call__(self, name, now):
-        self.asked.append(name)
-        return self
-
-    def poll(self, now):
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def close(self):
-        self.closed += 1
+        self.year = 2026
 
 
 class World:
-    """A session over TLS, its fakes and its time."""
-
-    def __init__(self, year=2026):
-        self.module = Module()
-        self.clock = Time(year)
-        self.ntp = Ntp(self.clock)
+    def __init__(self):
         self.log = Log()
-        self.net = FakeNet()
-        self.bridge = FakeBridge()
-        self.now = 0x3FFFF000
-        sys.modules["tls"] = self.module
-        sys.modules["ntptime"] = self.ntp
-        device_tls.time = self.clock
-        real = device_tls._read
-        device_tls._read = lambda path, key: PEM
-        try:
-            tls = device_tls.Tls(CONFIG, self.log, self.ticks)
-        finally:
-            device_tls._read = real
-            del sys.modules["tls"]
-        self.session = mqtt.Session(CONFIG, self.bridge, self.log, self.ticks, self.net, umqtts()[0], "jkbridge-test")
-        self.session.tls = self.tls = tls
+        self.fake = Modules()
+        self.lookup = Lookup()
 
-    def ticks(self):
-        return self.now
-
-    def run(self, ms, step=50):
-        left = ms // step
-        while left:
-            left -= 1
-            self.now = (self.now + step) & 0x3FFFFFFF
-            self.session.poll(self.now)
-
-    def bring_up(self):
-        self.run(500)
-        self.net.sock.inbox += ACCEPTED
-        self.run(500)
-        self.net.sock.inbox += SUBSCRIBED
-        self.run(200)
-        assert self.session.up(), self.log.text()
-        self.net.sock.take()
+    def __enter__(self):
+        self.saved = [(name, sys.modules.get(name)) for name in ("tls", "ntptime")]
+        for name, _ in self.saved:
+            sys.modules[name] = self.fake
+        self.real = secured.time, secured._read
+        secured.time = self.fake
+        secured._read = lambda path, key: b"DER"
+        config = {"host": "broker.local", "ca": "ca.crt", "cert": "", "key": ""}
+        self.tls = secured.Tls(config, self.log, lambda: self.fake.now)
+        self.tls.lookup = self.lookup
         return self
 
+    def __exit__(self, *_):
+        secured.time, secured._read = self.real
+        for name, module in self.saved:
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
 
-def test_certificates_are_checked_for_the_name_that_is_configured():
-    world = World().bring_up()
-    assert world.module.trusted == [b"certificate"]
-    assert world.module.names == ["broker.local"]
-
-
-def test_a_file_may_hold_several_certificates_or_one_as_der():
-    assert device_tls._blocks(PEM + b"text between\n" + PEM) == [b"certificate", b"certificate"]
-    assert device_tls._blocks(b"\x30\x82certificate") == [b"\x30\x82certificate"]
-
-
-def test_what_tls_takes_in_part_is_finished_with_the_same_bytes():
-    world = World().bring_up()
-    world.net.sock.room = 5
-    world.session.publish(Message(b"jkbms/1/live", b"x" * 300, True))
-    for _ in range(80):
-        world.net.sock.inbox += b"\xd0\0"
-        world.run(200)  # pings are due meanwhile
-        world.net.sock.room += 5
-        if world.session.ready():
-            break
-    assert world.session.up(), world.log.text()
-    packet = b"\x31\xba\x02\x00\x0cjkbms/1/live" + b"x" * 300
-    assert world.net.sock.take()[: len(packet)] == packet
-    assert len(world.net.sock.writes) > 60
+    def run(self, ms):
+        for _ in range(ms // 50):
+            self.fake.now = (self.fake.now + 50) & 0x3FFFFFFF
+            if self.tls.ready(self.fake.now):
+                return True
+        return False
 
 
-def test_the_handshake_waits_for_the_bus_but_not_for_ever():
-    for idle, ms in ((True, 100), (False, 8000)):
-        world = World()
-        world.net.made_answer = None  # the connection is under way
-        world.run(100)
-        world.net.made_answer = True
-        world.session.idle = False
-        world.run(2000)
-        assert world.module.socks == []
-        world.session.idle = idle
-        world.run(ms)
-        assert len(world.module.socks) == 1
+def test_with_the_right_time_nobody_is_asked():
+    with World() as world:
+        world.fake.year = 2026
+        assert world.tls.ready(world.fake.now)
+        assert world.lookup.asked == []
 
 
-def test_a_step_of_the_handshake_is_counted():
-    world = World()
-    before = blocking.counts[0]
-
-    def slow(*arguments, **more):
-        world.now = (world.now + 700) & 0x3FFFFFFF
-        return Secured(arguments[0], 1, None)
-
-    world.module.wrap_socket = slow
-    world.run(300)
-    assert blocking.counts[0] == before + 1
-    assert blocking.counts[1] >= 700
-
-
-def test_whatever_ends_a_handshake_is_said_and_it_is_tried_again():
-    for error, words in (
-        (ValueError("The certificate is not correctly signed by the trusted CA"), "is not one of mqtt.ca"),
-        (OSError(-0x2700, "MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"), "is not one of mqtt.ca"),
-        (OSError(-0x7200, "MBEDTLS_ERR_SSL_INVALID_RECORD"), "check that mqtt.port is the port for TLS"),
-        (OSError(-0x7F00, "MBEDTLS_ERR_SSL_ALLOC_FAILED"), "memory is short"),
-        (MemoryError("memory allocation failed"), "MemoryError"),
-        (OSError(104), ""),
-    ):
-        world = World()
-        world.module.refusal = error
-        world.run(4000)
-        said = [text for level, text in world.log.lines if level >= 30]
-        assert len(said) == 1, said
-        assert words in said[0]
-        assert len(world.net.sockets) >= 2
-        assert world.net.open_count() <= 1
-        assert world.bridge.calls == []
-        world.module.refusal = None
-        world.run(7000)
-        world.bring_up()
+def test_the_name_of_the_ntp_server_is_looked_up_without_waiting():
+    with World() as world:
+        count = blocking.counts[0]
+        blocking.counts[1] = 0
+        assert not world.run(3000)
+        assert world.lookup.asked == ["pool.ntp.org"]
+        assert world.fake.asked == []
+        world.lookup.answer = "192.0.2.1"
+        assert world.run(500)
+        assert world.fake.asked == [("192.0.2.1", 1)]
+        assert world.lookup.closed == 1
+        assert blocking.counts[0] == count + 1
+        assert blocking.counts[1] <= 5000
+        assert "The clock was set by NTP, for TLS: 2026-11-27." in world.log.text()
 
 
-def test_the_clock_is_asked_for_only_when_it_is_wrong():
-    world = World().bring_up()
-    assert world.ntp.asked == []
-    world = World(2000)
-    world.run(100)
-    assert world.ntp.asked == [("pool.ntp.org", 1)]
-    assert "The clock was set by NTP, for TLS: 2026-01-02." in world.log.text()
-    world.bring_up()
-    assert len(world.ntp.asked) == 1
-
-
-def test_the_time_server_is_looked_up_without_waiting():
-    world = World(2000)
-    world.tls.lookup = names = Lookup()
-    world.run(3000)
-    assert names.asked == ["pool.ntp.org"]
-    assert world.ntp.asked == []
-    names.answer = "10.0.0.1"
-    world.run(100)
-    assert world.ntp.asked == [("10.0.0.1", 1)]
-    assert names.closed == 1
-
-
-def test_without_a_time_server_it_is_said_once_and_asked_with_growing_pauses():
-    world = World(2000)
-    world.tls.lookup = names = Lookup()
-    names.answer = OSError("the DNS server does not answer")
-    world.run(60000)
-    assert names.closed == len(names.asked)
-    assert 4 <= len(names.asked) <= 8
-    assert world.net.sockets == []
-    said = [text for level, text in world.log.lines if level >= 30]
-    assert len(said) == 1
-    assert "cannot be set by NTP" in said[0]
-    assert "UDP port 123" in said[0]
-    names.answer = "10.0.0.1"
-    world.ntp.error = OSError(110)
-    world.run(120000)
-    assert 2 <= len(world.ntp.asked) <= 4
-    world.ntp.error = None
-    world.run(61000 * 2)
-    assert world.clock.year == 2026
-    assert world.net.sockets
+def test_a_failure_is_said_once_and_tried_again_with_pauses():
+    for of_lookup in (True, False):
+        with World() as world:
+            world.lookup.answer = OSError("it does not answer") if of_lookup else "192.0.2.1"
+            world.fake.error = OSError(110)
+            assert not world.run(120000)
+            assert 5 <= len(world.lookup.asked) <= 9
+            assert world.lookup.closed == len(world.lookup.asked)
+            assert len(world.fake.asked) == (0 if of_lookup else len(world.lookup.asked))
+            said = [text for level, text in world.log.lines if level >= 30]
+            assert len(said) == 1
+            assert "cannot be set by NTP" in said[0]
+            world.lookup.answer = "192.0.2.1"
+            world.fake.error = None
+            assert world.run(90000)

@@ -4,7 +4,8 @@ import core_bytes as cb
 import core_writes as cw
 
 from jkcore.fields import table
-from jkcore.writes import limits, lock
+from jkcore.pack import Pack
+from jkcore.writes import limits, lock, presets
 from jkcore.writes import transaction as tr
 
 LIMITS = limits.every()
@@ -484,12 +485,44 @@ def test_a_pack_that_has_told_no_model_yet_is_asked():
     assert house.run(b"3", "heating_start_temperature")["status"] == "ok"
 
 
+def test_the_rating_is_that_of_the_bms_which_is_there_now():
+    """It was replaced by a smaller one since its about frame was read last."""
+    for field, payload in (("max_charge_current", b"150"), ("max_balance_current", b"1.5")):
+        house = cw.House(cw.Battery(model="JK_PB1A16S10P"))
+        said = house.run(payload, field)
+        assert said["status"] == "refused" and "PB1A16S10P" in said["reason"], said
+        assert house.battery.written == []
+    house = cw.House(cw.Battery(firmware="15.30"))
+    assert "this battery has no heating_start_temperature" in house.run(b"3", "heating_start_temperature")["reason"]
+    assert house.battery.written == []
+
+
 def test_touches_tells_our_own_changes():
+    """From the moment on at which the write of a field is out, not before."""
+    rows = [table.find("charge_switch", 1), table.find("balance_switch", 1), table.find("rcv_time", 3)]
     house = cw.House()
     house.order(b'{"charge_switch":"OFF","rcv_time":2}')
-    assert house.transaction.touches(table.find("charge_switch", 1))
-    assert house.transaction.touches(table.find("rcv_time", 3))
-    assert not house.transaction.touches(table.find("balance_switch", 1))
+    seen = []
+    while house.transaction.busy():
+        touched = [house.transaction.touches(r) for r in rows]
+        assert touched == [bool(house.battery.written), False, len(house.battery.written) > 1]
+        seen.append(sum(touched))
+        house.turn()
+    assert sorted(set(seen)) == [0, 1, 2]
+    for field, payload, every in (("preset_lfp", b"PRESS", True), ("set_clock", b"180000000", False)):
+        house = cw.House()
+        house.order(payload + b" CONFIRM 1", field)
+        while not house.battery.written:
+            assert not house.transaction.touches(rows[0])
+            house.turn()
+        assert house.transaction.touches(rows[0]) is every
+
+
+def test_the_address_of_the_bus_master_is_given_to_nobody():
+    house = cw.House()
+    said = house.run(b"0 CONFIRM 1", "device_address")
+    assert said["status"] == "refused" and "bus master" in said["reason"], said
+    assert house.battery.written == []
 
 
 # Actions
@@ -509,11 +542,49 @@ def test_a_preset_is_read_back():
     assert house.run(b"PRESS CONFIRM 1", "preset_lfp")["status"] == "unchanged"
 
 
+def test_a_preset_is_read_back_as_a_whole():
+    """Each setting that it is known to leave behind is compared; the result names those that did not take."""
+    names = {6: "smart_sleep_voltage", 10: "cell_undervoltage_protection", 14: "cell_undervoltage_recovery",
+             18: "cell_overvoltage_protection", 22: "cell_overvoltage_recovery", 26: "balance_trigger_voltage",
+             30: "cell_soc100_voltage", 34: "cell_soc0_voltage", 38: "cell_request_charge_voltage",
+             42: "cell_request_float_voltage", 46: "power_off_voltage", 138: "balance_start_voltage",
+             98: "charge_undertemperature_protection", 102: "charge_undertemperature_recovery",
+             106: "mos_overtemperature_protection", 110: "mos_overtemperature_recovery"}  # fmt: skip
+    for firmware, temperatures in (("15.30", True), ("14.20", False), ("19.27", False)):
+        for at, value in cw.PRESET_LFP:
+            house = cw.House(cw.Battery(firmware=firmware))
+            house.pack = cw.pack(firmware=firmware)
+            cb.put(house.battery.frames[1], 6 if at != 6 else 10, 2000, 4)
+            cb.put(house.battery.frames[1], at, value + 20, 4)
+            cb.seal(house.battery.frames[1])
+            house.battery.keeps = at
+            said = house.run(b"PRESS CONFIRM 1", "preset_lfp")
+            if not temperatures and 98 <= at <= 110:  # those of other generations are others
+                assert said["status"] == "ok", said
+            else:
+                assert said["status"] == "different", (at, said)
+                assert said["reason"].count(" instead of ") == 1, said
+                assert names[at] + " " in said["reason"], said
+
+
+def test_values_of_presets_are_those_recorded():
+    for recording, chemistry in (("lfp", "lfp"), ("liion", "li-ion")):
+        name = "exchange_tlamoureux_onekey_%s_v1530.hex" % recording
+        cb.need(name)
+        one = Pack(b"1", 1, "one")
+        one.keep(cb.frames_in(cb.read(name), cb.SETTINGS)[0], cb.SETTINGS)
+        expected = presets.values(chemistry, 1530)
+        assert len(expected) == 16
+        for r, value in expected:
+            assert one.scaled(r) == value, (chemistry, table.name(r))
+
+
 def test_a_preset_nobody_acknowledged_is_not_told_as_done():
-    """Its two known values may have been what they are before it; an old settings frame is no ack of it."""
+    """Its known values may have been what they are before it; an old settings frame is no ack of it."""
     for late in (False, True):
         house = cw.House()
-        cb.put(house.battery.frames[1], 46, 2500, 4)
+        for at, value in cw.PRESET_LFP:
+            cb.put(house.battery.frames[1], at, value, 4)
         cb.seal(house.battery.frames[1])
         house.battery.write = house.battery.written.append
         house.order(b"PRESS CONFIRM 1", "preset_lfp")
@@ -573,6 +644,20 @@ def test_calibration_must_be_near_what_the_battery_measures():
         assert len(house.battery.written) == (status == "ok")
         house = cw.House()
         assert "needs a fresh live reading" in house.run(payload, field)["reason"]
+        assert house.battery.written == []
+
+
+def test_a_calibration_is_compared_with_what_is_measured_now():
+    """The live frame must be at most 5 s old; an older one is read anew."""
+    for age, status in ((4000, "ok"), (6000, "refused")):
+        house = cw.House(start=100000)
+        house.pack.keep(cb.live(), cb.LIVE)  # 53 V
+        house.pack.online = True
+        house.pack.last_live = house.now - age + 250  # two settings frames come first
+        house.battery.frames[cb.LIVE] = cb.live(millivolt=3000)
+        said = house.run(b"52.9 CONFIRM 1", "calibrate_voltage")
+        assert said["status"] == status, (age, said)
+        assert len(house.battery.written) == (status == "ok")
 
 
 def test_levels_of_the_lock_are_the_tiers():

@@ -223,13 +223,14 @@ def test_what_may_not_be_an_order_given_just_now():
             return texts.sentence(why.code, why.values)
         return ""
 
-    assert said(b"x", False, False, 2000) == ""
-    assert "2 s of subscribing" in said(b"x", False, False, 1999)
-    assert "retained" in said(b"x", True, False, 9000)
-    assert "DUP" in said(b"x", False, True, 9000)
-    assert "512 bytes" in said(None, False, False, 9000)
-    assert "512 bytes" in said(bytes(513), False, False, 9000)
-    assert said(bytes(512), False, False, 9000) == ""
+    assert said(b"x", False, False, 2000, True) == ""
+    assert "2 s of subscribing" in said(b"x", False, False, 1999, True)
+    assert "retained" in said(b"x", True, False, 9000, True)
+    assert "DUP" in said(b"x", False, True, 9000, True)
+    assert "512 bytes" in said(None, False, False, 9000, True)
+    assert "512 bytes" in said(bytes(513), False, False, 9000, True)
+    assert said(bytes(512), False, False, 9000, True) == ""
+    assert "whether another one has its topics" in said(b"x", False, False, 9000, False)
 
 
 # Lock

@@ -4,20 +4,6 @@ a line "name password" for each access point; nothing: none. The sockets are the
 
 from network_fakes import Network, Wlan
 
-from jkdevice.ports import tcp_port
-
-_TcpPort = tcp_port.TcpPort
-
-
-class _Wired(_TcpPort):
-    """A line on TCP, which here stands for a serial one: it does not wait for the radio."""
-
-    def poll(self, now):
-        self.network = None
-        _TcpPort.poll(self, now)
-
-
-tcp_port.TcpPort = _Wired
 _network = Network()
 STA_IF = _network.STA_IF
 STAT_WRONG_PASSWORD = _network.STAT_WRONG_PASSWORD

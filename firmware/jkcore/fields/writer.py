@@ -21,6 +21,10 @@ def sources(add) -> None:
     """From now on rows are not added but counted, except those only CAN has; add(row number, how many, place) is called
     for those with a place on CAN."""
     _writing[3] = add
+    # On a device they have been constants until now (tools/compact.py).
+    table.FORMS_USED = bytearray(table.FORMS_USED)
+    table.NAMES = bytearray(table.NAMES)
+    table.FORMS = bytearray(table.FORMS)
 
 
 def _adding() -> bool:

@@ -1,8 +1,8 @@
 """What can be ordered and is no field: the write-only registers of block 0x1600 (protocol/rs485.md section 8.4).
 
 All of them are dangerous. The firmware update (0x1626) is not among them and cannot be reached: a register is only ever
-taken from this table or from a field row. Those without a value are sent as the captured preset is, with 00 00; for
-shutdown and emergency no capture exists.
+taken from this table or from a field row. Those without a value are sent as the captured preset is, with 00 00; of all
+others no capture exists.
 """
 
 from jkcore import modbus

@@ -100,9 +100,9 @@ class Command:
         self.asked.append(value)
 
 
-def admit(payload, retained: bool, dup: bool, subscribed_ms: int) -> None:
+def admit(payload, retained: bool, dup: bool, subscribed_ms: int, ours: bool) -> None:
     """Refuse a message that may not be an order given just now. payload None: over 512 bytes, thrown away by the
-    session; subscribed_ms: time since the subscription."""
+    session; subscribed_ms: time since the subscription; ours: no other bridge may have the topics."""
     if payload is None or len(payload) > LONGEST:
         raise CommandError(texts.TOO_LONG)
     if retained:
@@ -111,6 +111,8 @@ def admit(payload, retained: bool, dup: bool, subscribed_ms: int) -> None:
         raise CommandError(texts.DUPLICATE)
     if subscribed_ms < _SETTLED:
         raise CommandError(texts.TOO_EARLY)
+    if not ours:
+        raise CommandError(texts.NOT_OURS)
 
 
 def value_of(limit, text: str) -> int:

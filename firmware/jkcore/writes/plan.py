@@ -11,6 +11,7 @@ from jkcore.writes.decimals import plain
 from jkcore.writes.refusal import CommandError
 
 _SETTINGS = const(1)
+_LIVE = const(2)
 _ABOUT = const(3)
 
 _ADDRESS = table.find("device_address", _SETTINGS)
@@ -28,9 +29,11 @@ class Step:
         self.expected = []  # (row, value) that must be read back
 
 
-def kinds(command, pack) -> list:
-    """Types of the frames a command is checked against. About is one where the model, the firmware or a field of it
-    matters, and has to be read where the pack does not hold it."""
+def kinds(command) -> list:
+    """Types of the frames that are read for a command, to be checked against. About is one where a field of it, the
+    rating of the model or the firmware matters: what the pack holds of it may be a quarter of an hour old, and of a BMS
+    that has been replaced. Live is one for a calibration.
+    """
     found = []
     for r in command.rows:
         kind = _SETTINGS
@@ -38,10 +41,12 @@ def kinds(command, pack) -> list:
             limit = limits.of(r)
             kind = table.at(r).frame_type
             rated = limit.bound in (codes.CURRENT_LIMIT, codes.BALANCE_LIMIT)
-            if (rated or table.at(r).when) and not pack.holds(_ABOUT) and _ABOUT not in found:
+            if (rated or table.at(r).when) and _ABOUT not in found:
                 found.append(_ABOUT)
         if kind not in found:
             found.append(kind)
+        if r >= actions.FIRST and actions.expected(r):
+            found.append(_LIVE)
     return found
 
 
@@ -68,7 +73,7 @@ def make(command, reading, pack, level: int, chemistry) -> list:
             raise
         state[r] = value
     rules.check(reading, state, changed)
-    steps = _steps(command, chemistry)
+    steps = _steps(command, chemistry, reading.firmware)
     for step in steps:
         _check_rest(step, reading)
     return _ordered(steps, reading)
@@ -82,6 +87,8 @@ def _check_field(limit, value: int, reading, command, level: int, chemistry) -> 
     now = reading.scaled(r)
     if now is None:
         raise CommandError(texts.UNREADABLE, table.name(r))
+    if r == _ADDRESS and not value and now:
+        raise CommandError(texts.SECOND_MASTER)
     if limit.bound == codes.CELL_VOLTAGE:
         rules.check_cell_voltage(limit, value, now, chemistry, command.confirmed, command.word)
     elif limit.bound in (codes.CURRENT_LIMIT, codes.BALANCE_LIMIT):
@@ -105,7 +112,7 @@ def _check_action(action: int, value: int, pack, chemistry) -> None:
             raise CommandError(texts.CALIBRATION, name, plain(value, places), plain(live, places))
 
 
-def _steps(command, chemistry) -> list:
+def _steps(command, chemistry, firmware: int) -> list:
     """One Step per register, in the order of the command."""
     found = []
     for i in range(len(command.rows)):
@@ -122,7 +129,9 @@ def _steps(command, chemistry) -> list:
         if r < actions.FIRST:
             step.expected.append((r, command.asked[i]))
         elif actions.cells(r):
-            step.expected = rules.preset_values(chemistry)
+            from jkcore.writes import presets
+
+            step.expected = presets.values(chemistry, firmware)
     return found
 
 

@@ -9,8 +9,8 @@ A group:    {"status":"exception","reason":"...","fields":[{...},{...}]}, each w
 
 from jkcore.fields import codes, table
 from jkcore.writes import actions, decimals, texts
+from jkcore.writes.outcome import NOT_SENT, OK, REFUSED, STATUS_NAMES
 from jkcore.writes.refusal import CommandError
-from jkcore.writes.transaction import NOT_SENT, OK, REFUSED, STATUS_NAMES
 
 
 def put(message, command, outcome) -> None:

@@ -18,15 +18,6 @@ _LARGE = const(100)  # mV: a cell voltage moved further takes the confirmation w
 _LOW_SOURCES = b"\x01\x03\x05\x0b"
 _HIGH_SOURCES = b"\x02\x04\x06\x07\x08\x09\x0d"
 
-_OVP = table.find("cell_overvoltage_protection", 1)
-_POWER_OFF = table.find("power_off_voltage", 1)
-
-
-def preset_values(chemistry: str) -> list:
-    """[(row, value)] that a one-key preset leaves behind."""
-    low, high = of_cells(chemistry)
-    return [(_OVP, high), (_POWER_OFF, low)]
-
 
 def check_cell_voltage(limit, value: int, now: int, chemistry, confirmed: bool, word: str) -> None:
     """A cell voltage: within the chemistry, and no large step without the confirmation word."""

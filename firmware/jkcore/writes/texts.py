@@ -57,6 +57,11 @@ ON_CAN = const(50)
 OFFLINE = const(51)
 PRESET_UNKNOWN = const(52)
 REST = const(53)  # field of the same register, its value, lowest, highest
+PRESET_REST = const(54)  # fields, values read back and expected
+SECOND_MASTER = const(55)
+TAKEN = const(56)  # address, id of the pack that has it
+NOT_OURS = const(57)
+NO_GAP = const(58)
 
 _SENTENCES = (
     "'%s' is no plain decimal number like 3.455",
@@ -115,6 +120,13 @@ _SENTENCES = (
     "this pack is offline: nothing is sent to it",
     "the battery did not acknowledge it, and what is read back was so before: whether it was done is not known",
     "%s, which has to be sent along with it, is %s, outside its range %s to %s",
+    "not all is read back as this preset left it on firmware 15.30: %s",
+    "device_address 0 would make it the bus master, which disturbs a line that has one already: set it at the DIP "
+    "switches of a pack that is to lead its line",
+    "address %d is that of pack %s: two packs at one address garble each other",
+    "the bridge does not know yet whether another one has its topics: send it again in half a minute",
+    "a bus master (DIP address 0) asks so fast that no question of ours and its answer fit in between within 10 s, so "
+    "it was not sent: a cable needs less room than a gateway; or give the master's pack another address meanwhile",
 )
 
 

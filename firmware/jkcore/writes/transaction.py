@@ -17,6 +17,7 @@ from jkcore.clock import after, reached, since
 from jkcore.fields import table
 from jkcore.shim import const
 from jkcore.writes import actions, encode, limits, plan, texts
+from jkcore.writes.outcome import DIFFERENT, EXCEPTION, NO_ANSWER, OK, REFUSED, UNCHANGED, Outcome, exception
 from jkcore.writes.reading import Reading
 from jkcore.writes.refusal import CommandError
 
@@ -26,46 +27,33 @@ WAITING = const(2)
 CHECKING = const(3)
 DONE = const(4)
 
-NOTHING = const(0)  # what wants() answers; else a frame type to ask for (1 settings, 3 about), or
+NOTHING = const(0)  # what wants() answers; else a frame type to ask for (1 settings, 2 live, 3 about), or
 WRITE = const(4)  # request()
 
-# What became of a field, index into STATUS_NAMES
-OK = const(0)
-REFUSED = const(1)
-NO_ANSWER = const(2)
-UNCHANGED = const(3)
-DIFFERENT = const(4)
-EXCEPTION = const(5)
-NOT_SENT = const(6)
-STATUS_NAMES = (b"ok", b"refused", b"no_answer", b"unchanged", b"different", b"exception", b"not_sent")
-
 _SETTINGS = const(1)
+_LIVE = const(2)
 _ON_BUS = const(10000)  # so long after the receipt, and after each step, a write must be on the bus
+_JUST_NOW = const(5000)  # oldest live frame a calibration is compared with
 _YOUNG = const(2000)  # oldest frame from which a part of a register is written back
 _ACK = const(1000)
 _SETTLED = const(5000)  # an answer comes at most 3 s and the patience of a slow line (2 s) after its question
 _READ_BACK = const(15000)
 _PAUSE = const(300)  # between two tries of reading back
-# Meaning of exception codes (protocol/rs485.md section 2.4)
-_EXCEPTIONS = ("unknown code", "function not supported", "no such register", "value illogical or out of limits", "CRC")
 
 
-class Transaction:
+class Transaction(Outcome):
     """Made from a Command that read() has accepted. One at a time per bus."""
 
     def __init__(self, command, pack, level: int, chemistry, now: int):
         """pack: the Pack it is for; level: of lock.py; chemistry: of the pack, as configured; now: of the receipt."""
-        self.command = command
+        super().__init__(command)
         self.pack = pack
         self.state = READING
         self.patience = 0  # ms a slow line adds to the time-out of the ack
-        self.statuses = [NOT_SENT] * len(command.rows)
-        self.values = [None] * len(command.rows)  # read back
-        self.status = OK
-        self.why = None  # (code, values) of texts.py of the first failure, or of what is to be said with an OK
+        self.crowded = False  # a bus master leaves no gap long enough
         self._level = level
         self._chemistry = chemistry
-        self._goal = plan.kinds(command, pack)  # frame types to be read now
+        self._goal = plan.kinds(command)  # frame types to be read now
         self._reading = Reading(pack, self._goal)
         self._steps = None
         self._index = 0
@@ -89,7 +77,8 @@ class Transaction:
         if self.state == SENDING:
             if self._is_young(now):
                 return WRITE
-            self._read([self._step().kind])
+            kind = self._step().kind
+            self._read([kind, _LIVE] if _LIVE in self._goal else [kind])
         if self.state == READING:
             return self._missing(now)
         if self.state == CHECKING and reached(now, self._next):
@@ -106,19 +95,17 @@ class Transaction:
         self._acked = False
         self._exception = -1
         self._sent_at = now
+        self.sent.extend(step.rows)
         self.state = WAITING
         return encode.put_write(tx, self.pack.address, step.rows, step.values, self._reading)
-
-    def touches(self, r: int) -> bool:
-        """True when row `r` is set by this command: its change is not by another hand."""
-        return r in self.command.rows or self.command.rows[0] >= actions.FIRST
 
     # told by the bus
 
     def heard_frame(self, kind: int, frame, now: int) -> None:
         """A whole frame of this pack, its ack behind it. (Private fields of about frames are blanked.)"""
         if self.state == READING and kind in self._goal:
-            self._reading.heard(kind, frame, now)
+            if kind != _LIVE:  # that one the pack itself keeps, if it is a good one
+                self._reading.heard(kind, frame, now)
             if not self._missing(now):
                 self._decide(now)
         elif self.state == SENDING:
@@ -144,7 +131,7 @@ class Transaction:
         """The pack refused the write. One that comes when it is being read back already may as well refuse a question:
         what is read back decides which."""
         if self.state == WAITING:
-            self._end_step(EXCEPTION, self._refusal(code), now)
+            self._end_step(EXCEPTION, exception(code), now)
         elif self.state == CHECKING and not self._acked:
             self._exception = code
 
@@ -159,7 +146,7 @@ class Transaction:
                 self._stop(why, None)
         elif state < WAITING:
             if since(now, self._begun) > _ON_BUS:
-                self._stop((texts.NO_SETTINGS if state == READING and self._had_turn else texts.LATE, ()), None)
+                self._stop(self._delay(now), None)
         elif state == WAITING:
             if since(now, self._sent_at) > _ACK + self.patience:
                 if self._step().expected:
@@ -186,9 +173,6 @@ class Transaction:
     def _step(self):
         return self._steps[self._index]
 
-    def _refusal(self, code: int):
-        return texts.EXCEPTION, (code, _EXCEPTIONS[code] if code < len(_EXCEPTIONS) else _EXCEPTIONS[0])
-
     def _is_preset(self) -> bool:
         step = self._step()
         return step.rows[0] >= actions.FIRST and len(step.expected) > 0
@@ -197,14 +181,29 @@ class Transaction:
         """True when the frame the next write rests on is young enough."""
         step = self._step()
         shared = step.words == 1 and step.rows[0] < actions.FIRST
-        return self._reading.fresh(step.kind, _YOUNG if shared else _ON_BUS, now)
+        young = self._reading.fresh(step.kind, _YOUNG if shared else _ON_BUS, now)
+        return young and (_LIVE not in self._goal or self._has_live(now))
 
     def _missing(self, now: int) -> int:
         """The next frame type that has to be read, 0: none."""
         for kind in self._goal:
-            if not self._reading.fresh(kind, _YOUNG if len(self._goal) == 1 else _ON_BUS, now):
+            if kind == _LIVE:
+                if not self._has_live(now):
+                    return kind
+            elif not self._reading.fresh(kind, _YOUNG if len(self._goal) == 1 else _ON_BUS, now):
                 return kind
         return 0
+
+    def _has_live(self, now: int) -> bool:
+        return self.pack.online and self.pack.holds(_LIVE) and since(now, self.pack.last_live) <= _JUST_NOW
+
+    def _delay(self, now: int):
+        """Why nothing could be sent in time."""
+        if self.state != READING or not self._had_turn:
+            return (texts.NO_GAP if self.crowded else texts.LATE, ())
+        if self._missing(now) == _LIVE:
+            return (texts.NO_LIVE, (self.command.names[0],))
+        return (texts.NO_SETTINGS, ())
 
     def _read(self, kinds) -> None:
         self.state = READING
@@ -260,17 +259,25 @@ class Transaction:
         elif wrong < 0:
             self._end_step(OK, None if self._acked else (texts.ACK_LOST, ()), now)
         else:
-            self._judge(step.expected[wrong][0], step.expected[wrong][1], found[wrong], found == self._before, now)
+            self._judge(found, wrong, now)
 
-    def _judge(self, r: int, asked: int, value, same: bool, now: int) -> None:
-        """The battery is set to something else than what was asked. same: to what it was before."""
-        if not same:
+    def _judge(self, found: list, wrong: int, now: int) -> None:
+        """The battery is set to something else than what was asked. found: what is read back; wrong: index of the first
+        that is not as asked."""
+        r, asked = self._step().expected[wrong]
+        value = found[wrong]
+        if found != self._before and self._is_preset():
+            from jkcore.writes import presets
+
+            words = (presets.otherwise(self._step().expected, found),)
+            self._end_step(DIFFERENT, (texts.PRESET_REST, words), now)
+        elif found != self._before:
             words = (table.name(r), limits.told(r, asked), limits.told(r, value))
             self._end_step(DIFFERENT, (texts.DIFFERENT, words), now)
         elif self._acked:
             self._end_step(UNCHANGED, (texts.UNCHANGED, (table.name(r), limits.told(r, value))), now)
         elif self._exception >= 0:
-            self._end_step(EXCEPTION, self._refusal(self._exception), now)
+            self._end_step(EXCEPTION, exception(self._exception), now)
         else:
             self._end_step(NO_ANSWER, (texts.LOST_UNCHANGED, ()), now)
 

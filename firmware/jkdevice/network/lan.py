@@ -6,42 +6,46 @@ Not yet run on hardware; tests/shared/test_device_network.py drives it with a fa
 from jkcore import clock, log
 from jkcore.shim import const
 from jkdevice import blocking
+from jkdevice.backoff import Backoff
 
 _LOOK_MS = const(250)
 _PATIENCE_MS = const(30000)
 _AGAIN_MS = const(600000)
-_PINS = ("mdc", "mdio", "power", "ref_clk")
+_PINS = ("mdc", "mdio", "power", "reset", "ref_clk")
 
 
-def arguments(rows, network, pin):
-    """The arguments of network.LAN for board.LAN. pin: machine.Pin. Raises ValueError for a PHY this port does not
-    know.
+def arguments(rows, phy, pin):
+    """The arguments of network.LAN for board.LAN. phy: number of the chip named by "phy_type", None: this port does not
+    know it; pin: machine.Pin. Raises ValueError.
     """
     out = {}
     for name, value in rows:
         if name in _PINS:
             value = pin(value)
         elif name == "ref_clk_mode":
-            value = getattr(pin, value)
+            value = pin.OUT if value == "OUT" else pin.IN
         elif name == "phy_type":
-            if not hasattr(network, value):
+            if phy is None:
                 raise ValueError("this MicroPython has no network." + value + " (board.LAN)")
-            value = getattr(network, value)
+            value = phy
         out[name] = value
     return out
 
 
 class Lan:
-    """lan: a network.LAN; hostname: for DHCP; log(level, text); ticks() -> 30-bit ms."""
+    """lan: a network.LAN; log(level, text); ticks() -> 30-bit ms; got_ip: network.ETH_GOT_IP, None where there is none.
+    """
 
     what = "Ethernet"
 
-    def __init__(self, lan, log, ticks):
+    def __init__(self, lan, log, ticks, got_ip=None):
         self.up = False
         self.losses = 0
         self._lan = lan
         self._log = log
         self._ticks = ticks
+        self._got_ip = got_ip
+        self._backoff = Backoff(60)
         self._active = False
         self._since = 0
         self._looked = -1
@@ -53,7 +57,7 @@ class Lan:
             return
         self._looked = now
         try:
-            if not self._active and idle:
+            if not self._active and idle and self._backoff.due(now):
                 self._switch_on(now)
             if self._active:
                 self._watch(now)
@@ -61,6 +65,7 @@ class Lan:
             self.up = False
             self._say(now, "Ethernet does not work (" + str(error) + "). It is tried again.")
             self._active = False
+            self._backoff.failed(now)
 
     def rssi(self):
         """None: a cable has no strength of signal."""
@@ -82,9 +87,10 @@ class Lan:
         self._since = now
 
     def _watch(self, now):
-        connected = self._lan.isconnected() and self._lan.ifconfig()[0] != "0.0.0.0"
+        connected = self._lan.isconnected() and self._has_address()
         if connected and not self.up:
             self._said = -1
+            self._backoff.reset()
             self._log(log.INFO, "Ethernet is up, address " + str(self._lan.ifconfig()[0]) + ".")
         elif self.up and not connected:
             self.losses += 1
@@ -94,6 +100,12 @@ class Lan:
             self._since = now
             self._say(now, "Ethernet has no address after 30 s: check the cable, the switch and its DHCP.")
         self.up = connected
+
+    def _has_address(self):
+        """isconnected() tells it only on newer ports. Without ifconfig() where that can be: it takes heap."""
+        if self._got_ip is None:
+            return self._lan.ifconfig()[0] != "0.0.0.0"
+        return self._lan.status() == self._got_ip
 
     def _say(self, now, text):
         if self._said < 0 or clock.since(now, self._said) >= _AGAIN_MS:

@@ -19,19 +19,33 @@ _RESTART = const(3)  # failures after which the radio is switched off and on
 _OWN_TRIES = const(2)  # of the ESP32 itself
 _PM_NONE_CYW43 = const(0xA11140)
 
+# An ESP32 raises RuntimeError for what it has no words for, memory that is short among it
+_RADIO = (OSError, RuntimeError)
+_REFUSED = _RADIO + (ValueError, TypeError)  # of a setting the port does not know
+
 _OFF = const(0)
 _JOINING = const(1)
 _UP = const(2)
 
-# Names in the module network (the numbers differ between ports), and what to do
-_REASONS = (
-    ("STAT_WRONG_PASSWORD", "the password is wrong: check wifi.password"),
-    ("STAT_NO_AP_FOUND", "no WiFi of this name is heard: check wifi.ssid (2.4 GHz only) and the distance"),
-    ("STAT_CONNECT_FAIL", "joining failed: check wifi.password and the access point"),
-    ("STAT_HANDSHAKE_TIMEOUT", "the access point broke off: check wifi.password"),
-    ("STAT_BEACON_TIMEOUT", "the access point is not heard any more"),
-    ("STAT_ASSOC_FAIL", "the access point refuses this device"),
-)
+
+def _reason(network, status):
+    """What a status means and what to do, "" while there is hope. The numbers differ between ports, and not every port
+    has every name.
+    """
+    for code, text in (
+        (getattr(network, "STAT_WRONG_PASSWORD", None), "the password is wrong: check wifi.password"),
+        (
+            getattr(network, "STAT_NO_AP_FOUND", None),
+            "no WiFi of this name is heard: check wifi.ssid (2.4 GHz only) and the distance",
+        ),
+        (getattr(network, "STAT_CONNECT_FAIL", None), "joining failed: check wifi.password and the access point"),
+        (getattr(network, "STAT_HANDSHAKE_TIMEOUT", None), "the access point broke off: check wifi.password"),
+        (getattr(network, "STAT_BEACON_TIMEOUT", None), "the access point is not heard any more"),
+        (getattr(network, "STAT_ASSOC_FAIL", None), "the access point refuses this device"),
+    ):
+        if code == status:
+            return text
+    return ""
 
 
 class Wifi:
@@ -72,14 +86,14 @@ class Wifi:
                 self._wait(now)
             else:
                 self._watch(now)
-        except OSError as error:
+        except _RADIO as error:
             self._fail(now, "the radio refuses (" + str(error) + ")")
 
     def rssi(self):
         """Strength of the signal in dBm, None while there is none."""
         try:
             return self._wlan.status("rssi") if self.up else None
-        except (OSError, ValueError, TypeError):
+        except _REFUSED:
             return None
 
     def name_server(self):
@@ -108,15 +122,13 @@ class Wifi:
             self._failures = 0
             self._said = ""
             rssi = self.rssi()
-            text = "WiFi " + self._ssid + " is joined, address " + str(self._wlan.ifconfig()[0])
+            text = "The WiFi is joined, address " + str(self._wlan.ifconfig()[0])
             self._log(log.INFO, text + ("." if rssi is None else ", signal " + str(rssi) + " dBm."))
             return
-        status = self._wlan.status()
-        for name, text in _REASONS:
-            if status == getattr(self._network, name, None):
-                self._fail(now, text)
-                return
-        if clock.since(now, self._since) >= _PATIENCE_MS:
+        why = _reason(self._network, self._wlan.status())
+        if why:
+            self._fail(now, why)
+        elif clock.since(now, self._since) >= _PATIENCE_MS:
             self._fail(now, "it cannot be joined within 30 s: check wifi.ssid, wifi.password and that its DHCP works")
 
     def _watch(self, now):
@@ -125,7 +137,7 @@ class Wifi:
             self.losses += 1
             self._state = _JOINING  # an ESP32 is at it already
             self._since = now
-            self._log(log.WARNING, "WiFi " + self._ssid + " is lost. The batteries are read on.")
+            self._log(log.WARNING, "The WiFi is lost. The batteries are read on.")
         elif clock.since(now, self._since) >= _STABLE_MS:
             self._since = now
             self._backoff.reset()
@@ -136,15 +148,17 @@ class Wifi:
         self._failures += 1
         wait = self._backoff.failed(now)
         again = ". Next try in " + str((wait + 999) // 1000) + " s."
-        self._log(log.DEBUG if text == self._said else log.WARNING, "WiFi " + self._ssid + ": " + text + again)
+        self._log(log.DEBUG if text == self._said else log.WARNING, "WiFi: " + text + again)
         self._said = text
         try:
-            if self._failures % _RESTART:
-                self._wlan.disconnect()
-            else:
-                self._wlan.active(False)
-        except OSError:
+            self._wlan.disconnect()  # also before it is switched off, or an ESP32 goes on joining
+        except _RADIO:
             pass  # it was not joined
+        try:
+            if self._failures % _RESTART == 0:
+                self._wlan.active(False)
+        except _RADIO:
+            pass  # said at the next try
 
 
 def _configure(wlan):
@@ -152,20 +166,20 @@ def _configure(wlan):
     for key, value in (("pm", getattr(wlan, "PM_NONE", _PM_NONE_CYW43)), ("reconnects", _OWN_TRIES)):
         try:
             wlan.config(**{key: value})
-        except (OSError, ValueError, TypeError):
+        except _REFUSED:
             pass
 
 
 def _setting(wlan, name):
     try:
         return wlan.config(name)
-    except (OSError, ValueError, TypeError):
+    except _REFUSED:
         return ""
 
 
 def _name_server(interface):
     try:
         server = interface.ifconfig()[3]
-    except (OSError, IndexError):
+    except _RADIO:
         return ""
     return "" if server == "0.0.0.0" else server

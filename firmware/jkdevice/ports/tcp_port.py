@@ -39,17 +39,16 @@ class TcpPort:
     def __init__(self, bus, address, log, net):
         where = parse(address)
         self.bus = bus
-        self.network = None  # of the package network; None: the system has one
-        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up, or it is an address
-        self.host = where[0]
         self.buf = bytearray(_SIZE)
+        self.host = where[0]
+        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up
+        self._asking = None  # a look-up under way
         self._port = where[1]
         self._name = "The serial line " + address
         self._log = log
         self._net = net
         self._backoff = Backoff(10)
         self._row = None
-        self._asking = None  # a look-up under way
         self._sock = None
         self._state = _DOWN
         self._since = 0
@@ -58,7 +57,7 @@ class TcpPort:
         self._reopening = False  # because of a silence, which the bus has told already
 
     def poll(self, now):
-        """Open the line, or open it again, without waiting (but for the look-up of a name)."""
+        """Open the line, or open it again, without waiting (but where the system looks names up)."""
         self._now = now
         if self._state == _OPEN:
             reason = self.bus.wants_reopen(now)
@@ -66,35 +65,32 @@ class TcpPort:
                 self._reopen(reason)
         elif self._state == _OPENING:
             self._wait(now)
-        elif self.network is not None and not self.network.up:
-            return  # nothing can be opened; what is open falls silent
-        elif self._backoff.due(now):
+        elif self._state == _DOWN and self._backoff.due(now):
             self._open(now)
 
     def _open(self, now):
         try:
-            if self._row is None and not self._find(now):
+            if self._row is None and not self._resolve(now):
                 return
             self._sock = self._net.start(self._row)
         except OSError as error:
-            self._stop_asking()
             self._lose("cannot be opened: " + oserrors.words(error))
             return
         self._state = _OPENING
         self._since = now
         self._wait(now)
 
-    def _find(self, now):
-        """The address for the name; False while the look-up is under way."""
-        host = self.host
+    def _resolve(self, now):
+        """True when the address is known. Raises OSError."""
+        address = self.host
         if self.lookup is not None:
             if self._asking is None:
-                self._asking = self.lookup(host, now)
-            host = self._asking.poll(now)
-            if host is None:
+                self._asking = self.lookup(address, now)
+            address = self._asking.poll(now)
+            if address is None:
                 return False
             self._stop_asking()
-        self._row = self._net.resolve(host, self._port)
+        self._row = self._net.resolve(address, self._port)
         return True
 
     def _stop_asking(self):

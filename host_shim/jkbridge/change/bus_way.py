@@ -136,6 +136,8 @@ class BusWay:
                 if all(one.address != address for one in line.bus.packs):
                     line.bus.add(Pack(pack.encode(), address, ""))
                 return line, line.pack(address)
+        if not self._buses:
+            raise ChangeError("CAN carries no settings: they are read and changed over RS485.", UNUSABLE)
         known = ", ".join(f"{bus['prefix']}1 to {bus['prefix']}15" for bus in self._buses)
         raise ChangeError(f"There is no pack {pack}: ids are {known}.", UNUSABLE)
 

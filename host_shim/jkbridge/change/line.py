@@ -25,6 +25,9 @@ _READ_MS = 12_000
 _READ_GAPS_MS = 45_000
 """Beside a JK master, whose pace has to be learnt first."""
 _DECIDE_MS = 8_000
+_HUSH_NETWORK_MS = 7_000
+"""A gateway may hold back for seconds what a JK master says: a bridge that finds him later stands down, but this
+command would have been at its work by then."""
 _FIND_MS = 60_000
 _CYCLE_MS = 16_000
 """The slowest JK master takes 12.8 s for all addresses."""
@@ -126,6 +129,10 @@ class Line:
         self.bus = Rs485Bus(self.config, self.packs, _QUIET_POLL_MS, log, chart, seed)
         if self.bus.gaps is None:
             self.bus.use_gaps()
+        self._decide_ms = _DECIDE_MS
+        if "://" in config["port"]:
+            self.bus.poller.hush = _HUSH_NETWORK_MS
+            self._decide_ms += _HUSH_NETWORK_MS
         self._port = connect(config, log, clock)
         self._port.start()
         try:
@@ -182,7 +189,7 @@ class Line:
     def run(self, job: Any, limit_ms: int | None = None) -> bool:
         """Carry out a job (a Transaction, a ReadJob); False when it is not done in time."""
         # First it has to be known whose line this is: a job goes out between requests of our own or in a master's gaps.
-        self.until(lambda: self.bus.poller.state != LISTENING or self.led(), _DECIDE_MS)
+        self.until(lambda: self.bus.poller.state != LISTENING or self.led(), self._decide_ms)
         self.bus.start(job)
         try:
             return self.until(lambda: not job.busy(), limit_ms)

@@ -25,6 +25,8 @@ _QUIET_S = 0.4
 _STEP_S = 27.0
 """A write may wait 10 s for its turn, and reading back takes up to 16 s (jkcore/writes/transaction.py)."""
 _WAY_S = 5.0
+_RETURN_S = 12.0
+"""A bridge tries again 1 to 4 s after its broker was restarted, and looks for another bridge before it says online."""
 
 Result = dict[str, Any]
 
@@ -134,6 +136,14 @@ class MqttWay:
         """True when a bridge is there."""
         return self._kept.get("bridge/state") == b"online"
 
+    def wait_online(self) -> bool:
+        """True when a bridge is there, or comes back soon: one that has lost its broker for a moment still asks the
+        packs, and nobody else may do so meanwhile."""
+        with self._changed:
+            if self._kept.get("bridge/state") == b"offline":
+                self._changed.wait_for(lambda: self.online() or self._lost, _RETURN_S * self._patience)
+        return self.online()
+
     def ports(self) -> list[str]:
         """The ports it uses, as configured there."""
         return [str(bus.get("port")) for bus in self._info().get("bus") or [] if isinstance(bus, dict)]
@@ -239,11 +249,12 @@ _UNKNOWN = "What was changed is not known: look with jkbridge get."
 
 
 def _is_for(result: Result, wanted: str) -> bool:
-    """A result names the id of its command; one that was refused before it was read cannot, and names no field."""
+    """A result names the id of its command; one that was refused before it was read cannot, and names no field. (One
+    that names a field is of a command for that field alone: ours are groups.)"""
     if not wanted:
         return result.get("field") == "unlock"
-    nameless = "id" not in result and result.get("status") == "refused" and not result.get("fields")
-    return nameless or result.get("id") == wanted
+    nameless = not any(result.get(key) for key in ("id", "field", "fields"))
+    return nameless and result.get("status") == "refused" or result.get("id") == wanted
 
 
 def _once(sentence: str) -> str:

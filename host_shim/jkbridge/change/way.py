@@ -58,6 +58,9 @@ def find(settings: Settings, writes: str | None, wanted: list[str] | None, log: 
         # A broker that nobody named may belong to a bridge with other packs, and a port named just now may be another
         # bus than the bridge's: its pack 1 is not the one that is meant.
         named = not guessed and settings.sources.get("bus.port") != "given on the command line"
+        if not guessed and not way.online():
+            screen.note(f"Looking for a bridge at the MQTT broker {way.place} ...", "dim")
+            way.wait_online()
         if way.online() and (named or not port or port in way.ports()):
             if writes is not None:
                 screen.note("--writes counts only directly on the bus; here the bridge decides (jkbridge unlock).")

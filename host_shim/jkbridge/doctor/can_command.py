@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from jkbridge import can_log
+from jkbridge import can_errors, can_log
 from jkbridge.can_interfaces import FILE, interface_of
 from jkbridge.can_port import CanPort
 from jkbridge.can_replay import CanReplayPort
@@ -60,11 +60,17 @@ def _heard(config: dict[str, Any], seconds: float, progress: Any, log: Any) -> c
     if config["interface"] == FILE:  # all of it, on its own clock
         try:
             frames = can_log.read(config["channel"]).frames
-        except (can_log.CanLogError, OSError) as error:
-            raise CanLostError("file_unreadable", f"{config['channel']} cannot be read: {error}") from None
+        except can_log.CanLogError as error:
+            raise CanLostError("file_unreadable", str(error)) from None
+        except OSError as error:
+            raise CanLostError("file_unreadable", f"{config['channel']} cannot be read: {error.strerror}") from None
+        if not frames:
+            raise CanLostError("file_unreadable", f"{config['channel']} holds no frame of CAN")
         clock = ManualClock()
-        length = (frames[-1].at + 100) / 1000 if frames else 0.0
-        return listen(config, CanReplayPort(frames, clock), clock, clock.advance, progress, length, log, whole=True)
+        length = (frames[-1].at + 100) / 1000
+        heard = listen(config, CanReplayPort(frames, clock), clock, clock.advance, progress, length, log, whole=True)
+        heard.trouble = can_errors.trouble(FILE, config["channel"], heard.state, 0, True)
+        return heard
     wake = Wake()
     # Never more than listening, whatever the configuration allows the bridge.
     port = CanPort(config["interface"], config["channel"], config["bitrate"], log, wake, listen_only=True)

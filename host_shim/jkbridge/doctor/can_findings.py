@@ -78,8 +78,9 @@ def judge(heard: Heard, expected: list[int]) -> list[Told]:
     # A pack nobody believed yet counts all the same: its cells may be missing, or it is one of two.
     found = _packs(heard, expected) if bus.packs else _no_pack(heard)
     if bus.orders:
+        told = "frame 18F0F428 was" if bus.orders == 1 else "frames 18F0F428 were"
         found.append(Told(
-            "controlled", f"another device controls this battery: {bus.orders} frames 18F0F428 were heard",
+            "controlled", f"another device controls this battery: {bus.orders} {told} heard",
             "It can switch charging and discharging. Nobody should send it but a display of yours.", True,
         ))  # fmt: skip
     if heard.takes_part:

@@ -112,7 +112,9 @@ def tell(console: Console, packs: list[dict[str, Any]], findings: list[Told], to
     if rest:
         console.print("Also:", highlight=False)
     for finding in rest:
-        console.print(_item(finding), highlight=False, markup=False)
+        # "Nothing has to be changed" is not true beside a fault.
+        praise = finding.code.startswith("ok_") and not first.healthy
+        console.print(_item(finding._replace(advice="") if praise else finding), highlight=False, markup=False)
     if toml:
         fits(console, toml)
 
@@ -162,8 +164,11 @@ def _pack_line(pack: dict[str, Any]) -> str:
 
 
 def _sentence(finding: Told) -> str:
-    """The verdict as a sentence."""
-    return finding.text[0].upper() + finding.text[1:] + "."
+    """The verdict as a sentence. A name it begins with, such as that of a file or an adapter, stays as it is."""
+    text = finding.text
+    if text.partition(" ")[0].isalpha():
+        text = text[0].upper() + text[1:]
+    return text if text.endswith("?") else text + "."
 
 
 def facts_of(

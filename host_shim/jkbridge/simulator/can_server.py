@@ -114,6 +114,8 @@ def write_log(line: CanLine, path: str, seconds: float) -> int:
         log = can.Logger(path)
     except ValueError as error:
         raise ValueError(f"{path} cannot be written: {error}; end its name in .log, .asc, .blf, .trc or .csv") from None
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror}") from None
     count = 0
     try:
         for sent in line.play(seconds):

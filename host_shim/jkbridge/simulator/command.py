@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     packs = parser.add_argument_group("packs")
     packs.add_argument("--packs", default="2", metavar="N|LIST",
-                       help='how many packs (1..N), or their addresses, such as "1-4,7" (default: 2)')
+                       help='how many packs (1..N; on CAN 0..N-1), or their addresses, such as "1-4,7" (default: 2)')
     packs.add_argument("--firmware", default="15.41", choices=[*PROFILES, "mixed"],
                        help="firmware the packs speak; mixed: all of them in turn (default: 15.41)")
     packs.add_argument("--cells", type=int, default=16, metavar="N",
