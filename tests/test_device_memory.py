@@ -14,7 +14,9 @@ import mpyfile
 EVERY_TURN = {
     "loop.py": {"turn", "_note_gap", "_lines", "_serve", "_publish", "_chores"},
     "mqtt.py": {"ready", "publish", "_receive", "_read", "_handle", "_keep_up", "_unstall"},
-    "mqtt_link.py": {"_push", "_write"},
+    "mqtt_link.py": {"_push", "_write", "_joined", "_may_block"},
+    "network/wifi.py": {"poll", "_watch"},
+    "network/lan.py": {"poll", "_watch", "_has_address"},
     "mqtt_reader.py": {"next", "_length", "_publish"},
     "backoff.py": {"due"},
 }
@@ -75,5 +77,6 @@ def test_heap_of_the_device_side(tmp_path):
     assert done.returncode == 0, done.stdout
     print("heap bytes on 32 bit:\n" + done.stdout)
     taken = {name: int(count) for name, count in (line.split() for line in done.stdout.splitlines())}
-    assert sum(taken[module] for module in MODULES if module.startswith("jkdevice")) < 20_000
+    # Names that are new take a pool of some kB now and then, which counts for whoever asks for it.
+    assert sum(taken[module] for module in MODULES if module.startswith("jkdevice")) < 24_000
     assert taken["objects"] < 3_500

@@ -23,7 +23,7 @@ def test_the_session(version):
 
 @pytest.mark.parametrize("version", mp.UMQTT_VERSIONS)
 def test_the_program_at_a_real_broker(version, device: Device, line, broker, subscriber):  # noqa: F811
-    device.path = [mp.FIRMWARE, mp.require(mp.umqtt_version(version))]
+    device.path = [device.path[0], mp.require(mp.umqtt_version(version))]
     device.configure(line.tcp_port, broker.port, user="jk", password="any")
     device.start()
     all_online(subscriber)

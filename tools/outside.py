@@ -26,14 +26,15 @@ _BUILT_IN_OBJECTS = (
     array.array, socket.socket, type(select.poll()), io.StringIO, io.TextIOWrapper, io.FileIO,
     array, binascii, errno, gc, io, json, os, random, select, socket, struct, sys, time,
 )  # fmt: skip
-# Attributes and keywords of MicroPython's own modules (machine, network, esp32, time, gc, os), of umqtt.simple, and of
-# CAN modules from elsewhere (jkdevice/can). One too many costs a few bytes; one that is missing breaks the device.
+# Attributes and keywords of MicroPython's own modules (machine, network, tls, ntptime, esp32, time, gc, os), of
+# umqtt.simple, and of CAN modules from elsewhere (jkdevice/can). One too many costs a few bytes; one that is missing breaks the device.
 _DEVICE_NAMES = set(
     """
     ADC CAN DETACHED I2C IN IPPROTO_TCP IRQ_FALLING IRQ_RISING LAN LISTEN_ONLY LOOPBACK NORMAL OPEN_DRAIN OUT PULL_DOWN
     PULL_UP Pin SPI STA_IF SILENT SoftSPI TCP_NODELAY Timer UART WDT WLAN active addr any authmode auto_retransmit bank
     baudrate bits bitrate bus bus_off callback cb channel check_msg cidr clean_session clear_filter clear_rx_queue
     clear_tx_queue client_id config connect cs data deinit dhcp_hostname diff disconnect disable_irq dlc enable_irq
+    do_handshake_on_connect load_cert_chain load_verify_locations server_hostname settime verify_mode wrap_socket
     extended extframe feed filter firstbit flush freq get_counters get_state handler hard hostname id idle idle_state
     ifconfig info init int invert ioctl ipconfig irq isconnected keepalive listen listen_only lw_msg lw_qos lw_retain
     lw_topic mac mem_alloc mem_free miso mode mosi off on osc parity password pad period phase phy_addr phy_type pid

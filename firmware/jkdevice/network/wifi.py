@@ -75,9 +75,12 @@ class Wifi:
 
     def poll(self, now, idle=True):
         """Look how things are, a few times a second. idle: a step that blocks may start."""
-        if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
-            return
-        self._looked = now
+        if self._looked < 0 or clock.since(now, self._looked) >= _LOOK_MS:
+            self._looked = now
+            self._step(now, idle)
+
+    def _step(self, now, idle):
+        # Not in poll(): with a try its state would come from the heap, at every turn of the loop.
         try:
             if self._state == _OFF:
                 if idle and self._backoff.due(now):
