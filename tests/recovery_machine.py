@@ -2,6 +2,7 @@
 
 import sys
 
+PWRON_RESET = 1
 WDT_RESET = 3
 
 

@@ -77,6 +77,22 @@ def test_joins_publishes_loses_the_wifi_and_comes_back(wifi, line, broker, subsc
     no_traceback(wifi)
 
 
+def test_over_wifi_and_tls_at_once(wifi, line, tmp_path):  # noqa: F811
+    with Broker(tmp_path / "tls", tls=True) as broker:
+        wifi.air("house PlantWifi99")
+        keys = {"host": "127.0.0.1", "port": broker.port, "tls": True, "ca": str(broker.ca)}
+        wifi.configure(line.tcp_port, 0, mqtt=keys, wifi=WIFI)
+        wifi.start()
+        with Subscriber(broker, "jkbms/#") as heard:
+            all_online(heard)
+            wifi.air()
+            heard.wait_topic("jkbms/bridge/state", b"offline", 15)
+            mark = len(heard.messages)
+            wifi.air("house PlantWifi99")
+            all_online(heard, mark, 40)
+    no_traceback(wifi)
+
+
 def test_a_wrong_wifi_password_is_said_and_the_batteries_are_read(wifi, line, broker):  # noqa: F811
     wifi.air("house another")
     wifi.configure(line.tcp_port, broker.port, wifi=WIFI)

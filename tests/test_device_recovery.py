@@ -98,6 +98,9 @@ def test_five_bad_starts_lead_to_safe_mode_and_a_good_try_out_of_it(device, line
     assert health["mode"] == "safe"
     assert "5 starts in a row failed" in health["reason"]
     assert "ValueError: broken again" in health["reason"]
+    for figure in ("uptime", "heap_free", "heap_low", "loop_gap", "mqtt_reconnects", "blocking_longest"):
+        assert figure in health
+    assert health["reset"] == "power on"
     info = json.loads(subscriber.wait_topic("jkbms/bridge/info", start=mark).payload)
     assert info["problem"] == health["reason"]
     assert info["bus"] == []

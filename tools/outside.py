@@ -26,15 +26,14 @@ _BUILT_IN_OBJECTS = (
     array.array, socket.socket, type(select.poll()), io.StringIO, io.TextIOWrapper, io.FileIO,
     array, binascii, errno, gc, io, json, os, random, select, socket, struct, sys, time,
 )  # fmt: skip
-# Attributes and keywords of MicroPython's own modules (machine, network, tls, ntptime, esp32, time, gc, os), of
-# umqtt.simple, and of CAN modules from elsewhere (jkdevice/can). One too many costs a few bytes; one that is missing breaks the device.
+# Attributes and keywords of MicroPython's own modules (machine, network, esp32, time, gc, os), of umqtt.simple, and of
+# CAN modules from elsewhere (jkdevice/can). One too many costs a few bytes; one that is missing breaks the device.
 _DEVICE_NAMES = set(
     """
     ADC CAN DETACHED I2C IN IPPROTO_TCP IRQ_FALLING IRQ_RISING LAN LISTEN_ONLY LOOPBACK NORMAL OPEN_DRAIN OUT PULL_DOWN
     PULL_UP Pin SPI STA_IF SILENT SoftSPI TCP_NODELAY Timer UART WDT WLAN active addr any authmode auto_retransmit bank
     baudrate bits bitrate bus bus_off callback cb channel check_msg cidr clean_session clear_filter clear_rx_queue
     clear_tx_queue client_id config connect cs data deinit dhcp_hostname diff disconnect disable_irq dlc enable_irq
-    do_handshake_on_connect load_cert_chain load_verify_locations server_hostname settime verify_mode wrap_socket
     extended extframe feed filter firstbit flush freq get_counters get_state handler hard hostname id idle idle_state
     ifconfig info init int invert ioctl ipconfig irq isconnected keepalive listen listen_only lw_msg lw_qos lw_retain
     lw_topic mac mem_alloc mem_free miso mode mosi off on osc parity password pad period phase phy_addr phy_type pid
@@ -42,7 +41,10 @@ _DEVICE_NAMES = set(
     restart retain rssi rts rtr rx rx_queue rxbuf scan sck scl sda send server set_callback set_filter set_filters
     set_last_will set_rate set_state sleep sleep_ms sleep_us sock socket ssid ssl ssl_params state stats status stop
     subscribe tail ticks_add ticks_diff ticks_ms ticks_us timeout timeout_char timing toggle trigger tx tx_queue txbuf
-    tseg1 tseg2 sjw brp unique_id unsubscribe urandom user value wait_msg wifi write write_readinto readinto
+    tseg1 tseg2 CERT_REQUIRED ETH_GOT_IP HARD_RESET
+    PROTOCOL_TLS_CLIENT PWRON_RESET SOFT_RESET SSLContext WDT_RESET do_handshake_on_connect load_cert_chain
+    load_verify_locations server_hostname settime verify_mode wrap_socket sjw brp unique_id unsubscribe urandom user
+    value wait_msg wifi write write_readinto readinto
     """.split()  # noqa: SIM905
 )
 # Names every interpreter has built in and every .mpy of version 6 knows by number (MicroPython: py/makeqstrdata.py,

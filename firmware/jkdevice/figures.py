@@ -1,5 +1,7 @@
 """What a device tells of itself in bridge/health: why it started, the WiFi's signal, steps that block."""
 
+import sys
+
 from jkdevice import blocking
 
 # Names in the module machine, and the words
@@ -22,7 +24,8 @@ def reset_reason():
         return ""
     for name, word in _CAUSES:
         if cause == getattr(machine, name, None):
-            return word
+            # A Pico restarts itself by its watchdog: the two cannot be told apart.
+            return "watchdog or reset" if name == "WDT_RESET" and sys.platform == "rp2" else word
     return "unknown (" + str(cause) + ")"
 
 

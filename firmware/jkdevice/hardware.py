@@ -101,12 +101,12 @@ def open_network(board, config, log, ticks):
     from jkdevice.network import lan
 
     try:
-        rows = lan.arguments(board.LAN, getattr(network, dict(board.LAN).get("phy_type", ""), None), Pin)
+        rows = lan.arguments(board.LAN, network, Pin)
         if hasattr(network, "hostname"):
             network.hostname(config["hostname"])
-        return lan.Lan(network.LAN(**rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise BoardError("the Ethernet of board " + board.NAME + " cannot be set up: " + str(error))
+    return lan.Lan(lan.maker(network.LAN, rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
 
 
 def name_lookup(network, host):

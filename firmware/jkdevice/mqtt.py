@@ -271,6 +271,7 @@ class Session(Link):
         got = self._reader.read(self._sock)
         if got > 0:
             self._heard = self._now
+            self._reached = self._now
         elif got == 0:
             # Some brokers hang up instead of refusing.
             self._drop("it closed the connection" + (" (user name, password?)" if self._state == _WAITING else ""))

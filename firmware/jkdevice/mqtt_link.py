@@ -5,12 +5,15 @@ only while `idle` is True, or has not been for 5 s, and is counted. The address 
 failed, or the network was gone.
 """
 
+import errno
+
 from jkcore import clock, log
 from jkcore.shim import const
 from jkdevice import blocking, oserrors
 from jkdevice.backoff import Backoff
 
 _PATIENCE_MS = const(5000)  # a bus that is never idle may not keep the bridge offline for ever
+_DEAF_MS = const(600000)  # nothing answers: the network may only say that it is there
 _SLOW_MS = const(1000)  # a name look-up worth a word
 _CUT = "the connection was cut"
 
@@ -45,14 +48,19 @@ class Link:
         self._now = 0
         self._since = 0  # of the state
         self._sent = 0  # the last packet
+        self._reached = -1  # the last sign that the network carries anything
         self._moved = 0  # the last time the socket took something
 
     def _joined(self, now):
         """True while there is a network. Without one there is nothing to connect, and what was is gone."""
         network = self.network
         network.poll(now, self._may_block(now))
+        if self._reached < 0 or not network.up:
+            self._reached = now
         if network.up:
-            return True
+            if clock.since(now, self._reached) < _DEAF_MS:
+                return True
+            network.renew(now)
         self._stop_asking()
         self._row = None  # the next network may have another way to it
         if self._sock is not None:
@@ -78,7 +86,13 @@ class Link:
             blocking.note(clock.since(self._ticks(), start))
             self._ask()
         except Exception as error:
+            self._refused(error)
             self._drop(oserrors.words(error))
+
+    def _refused(self, error):
+        """A machine that refuses was reached."""
+        if isinstance(error, OSError) and oserrors.number(error) == errno.ECONNREFUSED:
+            self._reached = self._now
 
     def _may_block(self, now):
         """No answer is awaited on a bus, or that was not so for too long."""
@@ -102,6 +116,7 @@ class Link:
             address = self._asking.poll(now)
             if address is None:
                 return
+            self._reached = now
             self._row = self._net.resolve(address, self._port)
         except Exception as error:
             self._not_found(error)
@@ -141,6 +156,7 @@ class Link:
         except (OSError, ValueError, MemoryError) as error:
             # A ValueError is TLS's word for a certificate it does not trust; its buffers may be more than there is.
             if not oserrors.not_yet(error):
+                self._refused(error)
                 text = self.tls.words(error) if self._wrapped else ""
                 self._drop(text or oserrors.words(error))
 

@@ -46,7 +46,8 @@ class SafeBridge:
         self._info_due = False
         self._untold = True
         self._health_at = 0
-        self._figures = ()
+        self._heap_low = None
+        self._figures = (None, None, None, 0)
         self._ticked = -1
         self._ms = 0
         self._said = 0
@@ -100,7 +101,10 @@ class SafeBridge:
         return 250
 
     def measured(self, heap_free, loop_gap, mqtt_reconnects, *_):
-        self._figures = (heap_free if heap_free >= 0 else None, loop_gap, mqtt_reconnects)
+        free = heap_free if heap_free >= 0 else None
+        if free is not None and (self._heap_low is None or free < self._heap_low):
+            self._heap_low = free
+        self._figures = (free, self._heap_low, loop_gap, mqtt_reconnects)
 
     def stop(self, now):
         self._stopping = True
@@ -159,7 +163,7 @@ class SafeBridge:
         message.string(b"mode", b"safe")
         message.string(b"reason", self._why)
         message.numbers(b"retry", (RETRY_S - self.uptime_s,))
-        message.numbers(b"heap_free loop_gap mqtt_reconnects", self._figures)
+        message.numbers(b"heap_free heap_low loop_gap mqtt_reconnects", self._figures)
         if self.machine is not None:
             self.machine.put(message)
         message.close()

@@ -14,7 +14,7 @@ FILE = "tracebacks.json"
 KEPT = 3
 LONGEST = 800  # characters; of a longer one the end is kept, where the error is
 MOST = 20  # times counted
-SECRET = ("user", "password", "ssid", "secret", "token")  # keys whose value is in no traceback
+SECRET = ("user", "password", "ssid", "psk", "secret", "token")  # keys whose value is in no traceback
 _KINDS = (str, int, int, bool, str)
 _MASK = "***"
 

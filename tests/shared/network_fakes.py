@@ -109,6 +109,7 @@ class Lan:
         self.router = True  # it gives addresses
         self.looks = 0  # at ifconfig(), which takes heap
         self.broken = False
+        self.missing = False  # the chip does not answer when it is set up
         self.calls = 0
 
     def active(self, on=None):
@@ -140,11 +141,14 @@ class Network:
         self.STAT_NO_AP_FOUND = -2 if pico else 201
         self.STAT_CONNECT_FAIL = -1 if pico else 203
         self.settings = ("pm",) if pico else ("pm", "reconnects")
+        self.error = None  # raised when the radio is set up
         self.names = []
         self.wlan = Wlan(self)
 
     def WLAN(self, interface):
         assert interface == self.STA_IF
+        if self.error is not None:
+            raise self.error
         return self.wlan
 
     def hostname(self, name):

@@ -161,11 +161,13 @@ def test_a_long_one_keeps_its_end():
 def test_no_secret_is_in_it_whatever_it_looks_like():
     words = tracebacks.secrets_of([
         {"mqtt": {"user": "jk", "password": "it's \\ me\n", "host": "broker"}},
-        {"wifi": [{"ssid": "home", "psk": "open sesame"}]}, None, {"mqtt": {"password": "", "user": None}},
+        {"wifi": [{"ssid": "Villa 7", "hostname": "garage", "psk": "open sesame"}]}, None,
+        {"mqtt": {"password": "", "user": None}},
     ])  # fmt: skip
-    assert len(words) == 4
+    assert len(words) == 5
+    assert "garage" not in words
     assert len(words[0]) >= len(words[-1]) == 2
-    for secret in ("jk", "it's \\ me\n", "open sesame"):
+    for secret in ("jk", "Villa 7", "it's \\ me\n", "open sesame"):
         for shown in (secret, repr(secret)):
             text = text_of(caught(0, "refused: " + shown + " here"), words)
             assert secret not in text.split("ValueError")[1]

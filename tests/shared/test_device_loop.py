@@ -137,6 +137,41 @@ def test_a_turn_looks_at_the_bus_first_and_feeds_the_watchdog_last():
     assert world.port.written == [b"request"]
 
 
+def test_the_watchdog_is_fed_only_when_bus_and_network_were_both_looked_at():
+    """What hangs or raises anywhere in a turn leaves it hungry."""
+
+    class Stop(Exception):
+        pass
+
+    def stop(*_):
+        raise Stop
+
+    def places(world):
+        return (
+            (world.port, "poll"), (world.port, "read"), (world.bus, "feed"), (world.bus, "tick"),
+            (world.port, "write"), (world.bridge, "tick"), (world.session, "poll"), (world.bridge, "next_message"),
+            (world.session, "publish"),
+        )  # fmt: skip
+
+    for n in range(len(places(World()))):
+        world = World()
+        place, name = places(world)[n]
+        real = getattr(place, name)
+        for broken in (True, False):
+            world.port.inbox = b"x"
+            world.bus.due = 7
+            world.bridge.outbox = [Message(b"t", b"p")]
+            del world.steps[:]
+            setattr(place, name, stop if broken else real)
+            try:
+                world.loop.turn(world.now)
+            except Stop:
+                pass
+            assert ("watchdog" in world.steps) != broken, name
+    world.turns(10, 5)
+    assert world.steps.count("watchdog") == 11  # once a turn
+
+
 def test_a_line_that_never_ends_does_not_starve_the_rest():
     world = World()
     world.port.inbox = b"y" * 16000

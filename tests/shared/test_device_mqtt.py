@@ -782,9 +782,14 @@ class FakeWay:
     def __init__(self):
         self.up = False
         self.polls = 0
+        self.renewed = []
 
     def poll(self, now, idle):
         self.polls += 1
+
+    def renew(self, now):
+        self.renewed.append(now)
+        self.up = False
 
 
 class FakeLookup:
@@ -885,6 +890,48 @@ def test_a_network_that_goes_ends_the_session_and_the_look_up():
     world.run(5000)
     assert len(world.net.sockets) == count + 1
     assert len(world.lookup.asked) == 3  # the next network may have another address for it
+
+
+def test_a_network_over_which_nothing_answers_is_made_anew():
+    def mute(sock):
+        sock.room = 0
+
+    world = on_wifi()
+    world.way.up = True
+    world.lookup.answer = OSError("the DNS server does not answer")
+    world.run(595000, 500)
+    assert world.way.renewed == []
+    world.run(10000, 500)
+    assert len(world.way.renewed) == 1
+    world.run(60000, 500)  # it is not up: no reason to do it again
+    assert len(world.way.renewed) == 1
+    world.way.up = True
+    world.lookup.answer = "192.168.1.10"
+    world.net.prepare = mute
+    world.run(2000000, 500)  # the name is found, but the broker is silent
+    assert len(world.way.renewed) == 1
+    world.session.lookup = None  # as with a numeric address
+    world.run(610000, 500)
+    assert len(world.way.renewed) == 2
+
+
+def test_a_network_is_left_alone_while_a_broker_refuses_or_a_session_is_up():
+    world = on_wifi()
+    world.session.lookup = None
+    world.way.up = True
+    world.net.start_error = refused()
+    world.run(2000000, 500)
+    world.net.start_error = None
+    world.net.prepare = lambda sock: sock.inbox.extend(ACCEPTED)
+    for _ in range(200):
+        if not world.session.up():
+            world.run(500)
+    assert world.session.up()
+    for _ in range(500):
+        world.run(5000, 500)
+        world.sock.inbox += b"\xd0\0"
+    assert world.session.up()
+    assert world.way.renewed == []
 
 
 def test_a_bus_that_is_never_idle_does_not_keep_the_radio_off():
@@ -1091,3 +1138,45 @@ def test_a_broker_that_is_silent_after_the_handshake_is_left_after_20_s():
     world.run(500)
     assert world.sock.closed
     assert "said nothing within 20 s" in world.log.text()
+
+
+def _locked_polls(session, now, count):
+    for _ in range(count):
+        session.poll(now)
+        session._heard = now
+        now = (now - 0x3FFFFF9C) & 0x3FFFFFFF  # 100 ms later, see _locked_turns
+    return now
+
+
+def test_watching_the_network_touches_no_heap():
+    """Every turn asks the network's state machine; every 250 ms that asks the port."""
+    from network_fakes import ETH_GOT_IP, Lan, Network
+
+    from jkdevice.network import lan, wifi
+
+    try:
+        from micropython import heap_lock, heap_unlock
+    except ImportError:
+        heap_lock = heap_unlock = int
+    for kind in ("wifi", "lan"):
+        world = up()
+        if kind == "wifi":
+            table = {"ssid": "house", "password": "secret", "hostname": "jkbridge"}
+            network = wifi.Wifi(table, Network(), world.log, world.ticks)
+        else:
+            network = lan.Lan(Lan, world.log, world.ticks, ETH_GOT_IP)
+        for _ in range(100):
+            world.now = (world.now + 50) & 0x3FFFFFFF
+            network.poll(world.now)
+        assert network.up
+        world.session.network = network
+        world.session._sock = Sink()
+        world.now = _locked_polls(world.session, world.now, 100)
+        world.session._sock.fill = 0
+        heap_lock()
+        try:
+            world.now = _locked_polls(world.session, world.now, 300)
+        finally:
+            heap_unlock()
+        assert network.up
+        assert world.session.up()

@@ -51,6 +51,7 @@ def test_joins_says_so_and_turns_power_saving_off():
 
 def test_the_radio_is_switched_on_only_between_two_exchanges():
     world = World()
+    assert world.way.name_server() == ""
     world.run(5000, idle=False)
     assert world.wlan.calls == []
     world.run(500, idle=True)
@@ -87,6 +88,13 @@ def test_what_the_radio_has_no_words_for_ends_an_attempt_only():
         assert world.way.up
         world.wlan.error = error
         assert world.way.rssi() is None
+        world = World()
+        world.module.error = error
+        world.run(30000)
+        assert "the radio refuses (" + str(error) + ")" in world.log.text()
+        world.module.error = None
+        world.run(60000)
+        assert world.way.up
 
 
 def test_a_router_that_gives_no_address_is_said():
@@ -118,6 +126,27 @@ def test_what_is_lost_comes_back_and_is_counted():
         world.wlan.air = {"house": "secret"}
         world.run(130000)
         assert world.way.up
+
+
+def test_wifi_over_which_nothing_answers_is_joined_anew():
+    world = World().joined()
+    world.way.renew(world.now)
+    assert not world.way.up
+    assert world.wlan.calls == ["active", "connect", "disconnect", "inactive"]
+    assert "nothing answers over it for 10 min" in world.log.text()
+    world.run(5000)
+    assert world.way.up
+    assert world.wlan.calls[4:] == ["active", "connect"]
+
+
+def test_ethernet_over_which_nothing_answers_is_switched_off_and_on():
+    world = LanWorld()
+    world.run(1000)
+    world.way.renew(world.now)
+    assert not world.way.up
+    world.run(5000)
+    assert world.way.up
+    assert world.hardware.calls == 3
 
 
 def test_after_a_restart_of_the_program_alone_another_name_is_taken_up():
@@ -157,7 +186,14 @@ class LanWorld:
         self.log = Log()
         self.now = 0x3FFFF000
         self.hardware = FakeLan(old=got_ip is None)
-        self.way = lan.Lan(self.hardware, self.log, self.ticks, got_ip)
+        self.made = 0
+        self.way = lan.Lan(self.make, self.log, self.ticks, got_ip)
+
+    def make(self):
+        self.made += 1
+        if self.hardware.missing:
+            raise OSError("esp_eth_driver_install failed")
+        return self.hardware
 
     def ticks(self):
         return self.now
@@ -224,16 +260,29 @@ class ModePin:
         self.number = number
 
 
+def test_an_ethernet_chip_that_does_not_answer_at_first_is_tried_again():
+    world = LanWorld()
+    world.hardware.missing = True
+    world.run(30000)
+    assert not world.way.up
+    assert world.way.name_server() == ""
+    assert 3 <= world.made <= 6
+    assert "esp_eth_driver_install failed" in world.log.text()
+    world.hardware.missing = False
+    made = world.made
+    world.run(60000)
+    assert world.way.up
+    assert world.made == made + 1
+
+
 def test_arguments_of_lan():
     rows = (("mdc", 23), ("mdio", 18), ("phy_type", "PHY_LAN8720"), ("phy_addr", 1))
-    assert lan.arguments(rows, 3, lambda number: "pin%d" % number) == {
+    assert lan.arguments(rows, Network(), lambda number: "pin%d" % number) == {
         "mdc": "pin23", "mdio": "pin18", "phy_type": 3, "phy_addr": 1}  # fmt: skip
-    for mode in ("OUT", "IN"):
-        made = lan.arguments((("reset", 5), ("ref_clk", 17), ("ref_clk_mode", mode)), None, ModePin)
-        assert (made["reset"].number, made["ref_clk"].number) == (5, 17)
-        assert made["ref_clk_mode"] == getattr(ModePin, mode)
+    made = lan.arguments((("reset", 5), ("ref_clk", 17), ("ref_clk_mode", "OUT")), Network(), ModePin)
+    assert (made["reset"].number, made["ref_clk"].number, made["ref_clk_mode"]) == (5, 17, 3)
     try:
-        lan.arguments((("phy_type", "PHY_NEW"),), None, ModePin)
+        lan.arguments((("phy_type", "PHY_NEW"),), Network(), ModePin)
         raise AssertionError("taken")
     except ValueError as error:
         assert "PHY_NEW" in str(error)
@@ -317,9 +366,10 @@ def test_an_address_behind_an_alias_is_found():
 
 
 def test_a_name_in_local_is_asked_of_everybody():
-    address, fake = look_up(lambda q: reply(q, ((1, b"\x0a\0\0\7"),)), "homeassistant.local", "")
-    assert address == "10.0.0.7"
-    assert fake.sent[0][1] == ("224.0.0.251", 5353)
+    for name in ("homeassistant.local", "HomeAssistant.Local"):
+        address, fake = look_up(lambda q: reply(q, ((1, b"\x0a\0\0\7"),)), name, "")
+        assert address == "10.0.0.7"
+        assert fake.sent[0][1] == ("224.0.0.251", 5353)
 
 
 def test_it_is_asked_five_times_then_given_up():

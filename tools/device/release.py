@@ -83,7 +83,8 @@ def build(board: str) -> dict[str, bytes]:
     program = compiler()
     try:
         firmware = compact.Firmware()
-        sources = {path: firmware.compact(path) for path in needed(firmware)}
+        new = firmware.files()
+        sources = {home: new[home] for home in {firmware.home(path) for path in needed(firmware)}}
     except (compact.CompactError, SyntaxError) as error:
         raise DeviceError(f"firmware/ cannot be prepared for a device: {error}") from None
     files = {

@@ -1,6 +1,7 @@
 """The way into the house's network: WiFi or Ethernet, and the look-up of names. Loaded only where the board needs it.
 
-wifi.Wifi and lan.Lan are alike: `up`; poll(now), a few times a second; rssi(); name_server(). Nothing here waits.
+wifi.Wifi and lan.Lan are alike: `up`; poll(now, idle), every turn; renew(now), when nothing is reached
+over it; rssi(); name_server(). Nothing here waits but for switching on, only while idle.
 """
 
 from jkdevice.memory import forget

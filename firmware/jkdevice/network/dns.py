@@ -29,7 +29,7 @@ class Lookup:
 
     def __init__(self, name, server, now, port=0):
         """server: address of the DNS server; port: another one than usual, for tests. Raises LookupFailedError."""
-        local = name.endswith(".local")
+        local = name.lower().endswith(".local")
         if not server and not local:
             raise LookupFailedError("DHCP told no DNS server")
         self._where = (_MDNS if local and not port else server, port or (_MDNS_PORT if local else _PORT))

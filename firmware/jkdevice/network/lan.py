@@ -1,4 +1,4 @@
-"""Ethernet as a state machine: switched on once, watched for ever.
+"""Ethernet as a state machine: set up and switched on once, watched for ever. What does not work is tried again.
 
 Not yet run on hardware; tests/shared/test_device_network.py drives it with a fake of network.LAN.
 """
@@ -14,9 +14,9 @@ _AGAIN_MS = const(600000)
 _PINS = ("mdc", "mdio", "power", "reset", "ref_clk")
 
 
-def arguments(rows, phy, pin):
-    """The arguments of network.LAN for board.LAN. phy: number of the chip named by "phy_type", None: this port does not
-    know it; pin: machine.Pin. Raises ValueError.
+def arguments(rows, network, pin):
+    """The arguments of network.LAN for board.LAN. pin: machine.Pin. Raises ValueError for a PHY this port does not
+    know.
     """
     out = {}
     for name, value in rows:
@@ -25,23 +25,44 @@ def arguments(rows, phy, pin):
         elif name == "ref_clk_mode":
             value = pin.OUT if value == "OUT" else pin.IN
         elif name == "phy_type":
-            if phy is None:
-                raise ValueError("this MicroPython has no network." + value + " (board.LAN)")
-            value = phy
+            value = _phy(network, value)
         out[name] = value
     return out
 
 
+def maker(kind, rows):
+    """make() of a Lan. kind: network.LAN. Not in hardware.py: a function keeps its whole module in memory."""
+    return lambda: kind(**rows)
+
+
+def _phy(network, name):
+    """The constant of a kind of Ethernet chip."""
+    known = {
+        "PHY_LAN8710": getattr(network, "PHY_LAN8710", None),
+        "PHY_LAN8720": getattr(network, "PHY_LAN8720", None),
+        "PHY_IP101": getattr(network, "PHY_IP101", None),
+        "PHY_RTL8201": getattr(network, "PHY_RTL8201", None),
+        "PHY_DP83848": getattr(network, "PHY_DP83848", None),
+        "PHY_KSZ8041": getattr(network, "PHY_KSZ8041", None),
+        "PHY_KSZ8081": getattr(network, "PHY_KSZ8081", None),
+    }
+    if known.get(name) is None:
+        raise ValueError("this MicroPython has no network." + name + " (board.LAN)")
+    return known[name]
+
+
 class Lan:
-    """lan: a network.LAN; log(level, text); ticks() -> 30-bit ms; got_ip: network.ETH_GOT_IP, None where there is none.
+    """make() -> a network.LAN; log(level, text); ticks() -> 30-bit ms; got_ip: network.ETH_GOT_IP, None where there is
+    none.
     """
 
     what = "Ethernet"
 
-    def __init__(self, lan, log, ticks, got_ip=None):
+    def __init__(self, make, log, ticks, got_ip=None):
         self.up = False
         self.losses = 0
-        self._lan = lan
+        self._make = make
+        self._lan = None
         self._log = log
         self._ticks = ticks
         self._got_ip = got_ip
@@ -53,22 +74,36 @@ class Lan:
 
     def poll(self, now, idle=True):
         """Look how things are, a few times a second. idle: a step that blocks may start."""
-        if self._looked < 0 or clock.since(now, self._looked) >= _LOOK_MS:
-            self._looked = now
-            self._step(now, idle)
+        if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
+            return
+        self._looked = now
+        if self.up:
+            self._watch(now)
+        else:
+            self._go_on(now, idle)
 
-    def _step(self, now, idle):
-        # Not in poll(): with a try its state would come from the heap, at every turn of the loop.
+    def _go_on(self, now, idle):
+        """A function of its own: with `as error` its state is too big for the stack, see mqtt_link._push."""
         try:
             if not self._active and idle and self._backoff.due(now):
                 self._switch_on(now)
             if self._active:
                 self._watch(now)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.up = False
             self._say(now, "Ethernet does not work (" + str(error) + "). It is tried again.")
             self._active = False
             self._backoff.failed(now)
+
+    def renew(self, now):
+        """It is up, but nothing answers: switch it off and on."""
+        self.up = False
+        self._active = False
+        self._log(log.WARNING, "Nothing answers over the Ethernet for 10 min: it is switched off and on.")
+        try:
+            self._lan.active(False)
+        except OSError:
+            pass  # said at the next try
 
     def rssi(self):
         """None: a cable has no strength of signal."""
@@ -76,14 +111,18 @@ class Lan:
 
     def name_server(self):
         """Address of the DNS server DHCP has told, "" for none."""
+        if self._lan is None:
+            return ""
         try:
             server = self._lan.ifconfig()[3]
-        except (OSError, IndexError):
+        except OSError:
             return ""
         return "" if server == "0.0.0.0" else server
 
     def _switch_on(self, now):
         start = self._ticks()
+        if self._lan is None:
+            self._lan = self._make()
         self._lan.active(True)
         blocking.note(clock.since(self._ticks(), start))
         self._active = True

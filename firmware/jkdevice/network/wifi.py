@@ -27,25 +27,22 @@ _OFF = const(0)
 _JOINING = const(1)
 _UP = const(2)
 
-
-def _reason(network, status):
-    """What a status means and what to do, "" while there is hope. The numbers differ between ports, and not every port
-    has every name.
-    """
-    for code, text in (
+def _reasons(network):
+    """What numbers of status() mean (they differ between ports; some have none), and what to do."""
+    return (
         (getattr(network, "STAT_WRONG_PASSWORD", None), "the password is wrong: check wifi.password"),
         (
             getattr(network, "STAT_NO_AP_FOUND", None),
             "no WiFi of this name is heard: check wifi.ssid (2.4 GHz only) and the distance",
         ),
-        (getattr(network, "STAT_CONNECT_FAIL", None), "joining failed: check wifi.password and the access point"),
+        (
+            getattr(network, "STAT_CONNECT_FAIL", None),
+            "joining failed: check wifi.password and the access point",
+        ),
         (getattr(network, "STAT_HANDSHAKE_TIMEOUT", None), "the access point broke off: check wifi.password"),
         (getattr(network, "STAT_BEACON_TIMEOUT", None), "the access point is not heard any more"),
         (getattr(network, "STAT_ASSOC_FAIL", None), "the access point refuses this device"),
-    ):
-        if code == status:
-            return text
-    return ""
+    )
 
 
 class Wifi:
@@ -60,7 +57,7 @@ class Wifi:
         self._password = config["password"]
         self._log = log
         self._ticks = ticks
-        self._network = network
+        self._reasons = _reasons(network)
         self._backoff = Backoff(60)
         self._state = _OFF
         self._since = 0
@@ -71,26 +68,32 @@ class Wifi:
             network.hostname(config["hostname"])  # before the radio is on
         except (AttributeError, OSError, ValueError):
             pass  # a port without names: the router shows the default one
-        self._wlan = network.WLAN(network.STA_IF)
+        self._wlan = None
 
     def poll(self, now, idle=True):
         """Look how things are, a few times a second. idle: a step that blocks may start."""
-        if self._looked < 0 or clock.since(now, self._looked) >= _LOOK_MS:
-            self._looked = now
-            self._step(now, idle)
+        if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
+            return
+        self._looked = now
+        if self._state == _UP:
+            self._watch(now)
+        else:
+            self._go_on(now, idle)
 
-    def _step(self, now, idle):
-        # Not in poll(): with a try its state would come from the heap, at every turn of the loop.
+    def _go_on(self, now, idle):
+        """A function of its own: with `as error` its state is too big for the stack, see mqtt_link._push."""
         try:
-            if self._state == _OFF:
-                if idle and self._backoff.due(now):
-                    self._join(now)
-            elif self._state == _JOINING:
+            if self._state == _JOINING:
                 self._wait(now)
-            else:
-                self._watch(now)
+            elif idle and self._backoff.due(now):
+                self._join(now)
         except _RADIO as error:
             self._fail(now, "the radio refuses (" + str(error) + ")")
+
+    def renew(self, now):
+        """It is joined, but nothing answers: switch the radio off and on."""
+        self._failures = _RESTART - 1
+        self._fail(now, "nothing answers over it for 10 min, so it is joined anew")
 
     def rssi(self):
         """Strength of the signal in dBm, None while there is none."""
@@ -101,11 +104,19 @@ class Wifi:
 
     def name_server(self):
         """Address of the DNS server DHCP has told, "" for none."""
-        return _name_server(self._wlan)
+        if self._wlan is None:
+            return ""
+        try:
+            server = self._wlan.ifconfig()[3]
+        except _RADIO:
+            return ""
+        return "" if server == "0.0.0.0" else server
 
     def _join(self, now):
-        wlan = self._wlan
         start = self._ticks()
+        if self._wlan is None:
+            self._wlan = self._network.WLAN(self._network.STA_IF)
+        wlan = self._wlan
         if not wlan.active():
             wlan.active(True)
         if wlan.isconnected() and _setting(wlan, "ssid") != self._ssid:
@@ -128,14 +139,16 @@ class Wifi:
             text = "The WiFi is joined, address " + str(self._wlan.ifconfig()[0])
             self._log(log.INFO, text + ("." if rssi is None else ", signal " + str(rssi) + " dBm."))
             return
-        why = _reason(self._network, self._wlan.status())
-        if why:
-            self._fail(now, why)
-        elif clock.since(now, self._since) >= _PATIENCE_MS:
+        status = self._wlan.status()
+        for reason, text in self._reasons:
+            if status == reason:
+                self._fail(now, text)
+                return
+        if clock.since(now, self._since) >= _PATIENCE_MS:
             self._fail(now, "it cannot be joined within 30 s: check wifi.ssid, wifi.password and that its DHCP works")
 
     def _watch(self, now):
-        if not self._wlan.isconnected():
+        if not self._wlan.isconnected():  # which raises nothing on these ports
             self.up = False
             self.losses += 1
             self._state = _JOINING  # an ESP32 is at it already
@@ -153,6 +166,8 @@ class Wifi:
         again = ". Next try in " + str((wait + 999) // 1000) + " s."
         self._log(log.DEBUG if text == self._said else log.WARNING, "WiFi: " + text + again)
         self._said = text
+        if self._wlan is None:
+            return
         try:
             self._wlan.disconnect()  # also before it is switched off, or an ESP32 goes on joining
         except _RADIO:
@@ -178,11 +193,3 @@ def _setting(wlan, name):
         return wlan.config(name)
     except _REFUSED:
         return ""
-
-
-def _name_server(interface):
-    try:
-        server = interface.ifconfig()[3]
-    except _RADIO:
-        return ""
-    return "" if server == "0.0.0.0" else server
