@@ -98,7 +98,7 @@ def _build(path, safe, problem):
         link.lookup = hardware.name_lookup(network, config["mqtt"]["host"])
         if tls is not None:
             tls.lookup = hardware.name_lookup(network, "")  # of the time server
-    bridge.machine = Figures(link)
+    bridge.machine = Figures(link, hardware.reset_reason())
     loop = Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
     sys.modules.pop("board", None)  # constants, used once
     return loop

@@ -275,6 +275,26 @@ def test_an_ethernet_chip_that_does_not_answer_at_first_is_tried_again():
     assert world.made == made + 1
 
 
+def test_a_chip_that_does_not_answer_at_the_start_is_tried_again_but_a_wrong_board_file_is_not():
+    for error in (OSError("ESP_FAIL"), ValueError("invalid ref_clk")):
+        world = LanWorld()
+        errors = [error]
+
+        def make(errors=errors, world=world):
+            if errors:
+                raise errors.pop()
+            return world.hardware
+
+        world.way = lan.Lan(make, world.log, world.ticks, ETH_GOT_IP)
+        try:
+            world.way.set_up()
+            assert isinstance(error, OSError)
+        except ValueError:
+            assert isinstance(error, ValueError)
+        world.run(1000)
+        assert world.way.up
+
+
 def test_arguments_of_lan():
     rows = (("mdc", 23), ("mdio", 18), ("phy_type", "PHY_LAN8720"), ("phy_addr", 1))
     assert lan.arguments(rows, Network(), lambda number: "pin%d" % number) == {

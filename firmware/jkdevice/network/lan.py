@@ -72,6 +72,15 @@ class Lan:
         self._looked = -1
         self._said = -1
 
+    def set_up(self):
+        """Make the interface at the start. Raises ValueError for a board file the port cannot use; what the chip does
+        not do now, poll() tries again and says.
+        """
+        try:
+            self._lan = self._make()
+        except OSError:
+            pass
+
     def poll(self, now, idle=True):
         """Look how things are, a few times a second. idle: a step that blocks may start."""
         if self._looked >= 0 and clock.since(now, self._looked) < _LOOK_MS:
