@@ -7,7 +7,7 @@ shorter; sockets, packs and broker are the real ones.
 import sys
 import time
 
-from jkdevice import start
+from jkdevice import console
 
 _speed = int(sys.argv[1])
 
@@ -16,7 +16,7 @@ def ticks():
     return time.ticks_ms() * _speed & 0x3FFFFFFF
 
 
-start.ticks = ticks
+console.ticks = ticks
 
 import main  # noqa: E402
 

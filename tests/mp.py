@@ -105,6 +105,21 @@ def umqtt() -> Found:
     return str(UMQTT), ""
 
 
+UMQTT_VERSIONS = ("1.3.4", "1.4.0", "1.6.0", "1.7.0", "1.8.0")
+"""The oldest interface, and what MicroPython 1.24, 1.25 and 1.26, 1.27 and 1.28, and 1.29 freeze."""
+
+
+def umqtt_version(version: str) -> Found:
+    """Folder to put on `path` for one of UMQTT_VERSIONS; (path, "") or (None, reason)."""
+    folder = UMQTT if version == UMQTT_VERSIONS[0] else UMQTT.with_name(f"umqtt-{version}")
+    if not (folder / "umqtt" / "simple.py").exists():
+        return None, (
+            f"umqtt.simple {version} is not there; `make test` fetches it once from MicroPython's index, where that "
+            "can be reached (tools/fetch_umqtt.py)"
+        )
+    return str(folder), ""
+
+
 def require(found: Found) -> str:
     """The path, or skip the calling test with the reason."""
     path, reason = found

@@ -168,3 +168,28 @@ def test_the_bridge_is_a_device_with_its_own_entities():
     assert (own["connection"]["pl_on"], own["connection"]["pl_off"]) == ("online", "offline")
     assert own["connection"]["dev_cla"] == "connectivity"
     assert len(own) >= 4
+
+
+class Machine:
+    """What a device tells of itself: jkdevice.figures.Figures."""
+
+    def put(self, message):
+        message.string(b"reset", "power on")
+        message.numbers(b"rssi", (-61,))
+
+
+def test_only_a_device_has_entities_of_the_machine():
+    made = {}
+    for machine in (None, Machine()):
+        house = House([1])
+        house.bridge.machine = machine
+        house.run(30)
+        own = {t.split("/")[3]: p for t, p in announced(house).items() if "/jkbms_bridge/" in t}
+        made[machine is not None] = own
+    assert set(made[True]) - set(made[False]) == {"machine_signal", "machine_reset", "machine_heap_low"}
+    health = house.payloads("jkbms/bridge/health")[-1]
+    for field, key in (("machine_signal", "rssi"), ("machine_reset", "reset"), ("machine_heap_low", "heap_low")):
+        entity = made[True][field]
+        assert entity["val_tpl"] == f"{{{{ value_json.{key}|default(none) }}}}"
+        assert entity["ent_cat"] == "diagnostic"
+        assert key in health

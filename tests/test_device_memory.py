@@ -77,5 +77,6 @@ def test_heap_of_the_device_side(tmp_path):
     assert done.returncode == 0, done.stdout
     print("heap bytes on 32 bit:\n" + done.stdout)
     taken = {name: int(count) for name, count in (line.split() for line in done.stdout.splitlines())}
+    # New names take a pool of some kB now and then, which counts for whoever asks for it.
     assert sum(taken[module] for module in MODULES if module.startswith("jkdevice")) < 24_500
     assert taken["objects"] < 3_500

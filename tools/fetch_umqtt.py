@@ -1,13 +1,16 @@
-"""Fetch umqtt.simple 1.3.4 from PyPI into build/umqtt/umqtt/simple.py, for the tests of the device's MQTT
-session.
+"""Fetch the versions of umqtt.simple a device may have, for the tests of its MQTT session.
 
-pip cannot install it (the archive has neither setup.py nor pyproject.toml), so the pypi-simple client
-fetches the archive. 1.3.4 is the only version there, and the oldest interface a device may have. The frozen copies
-of 1.4.0 to 1.8.0 cannot be had from a registry: tests/shared/device_fakes.py has stand-ins for what they do otherwise.
+1.3.4 comes from PyPI into build/umqtt/umqtt/simple.py: the oldest interface, and what a device gets whose firmware has
+none. pip cannot install it (the archive has neither setup.py nor pyproject.toml), so the pypi-simple client fetches the
+archive. The versions that MicroPython 1.24 to 1.29 freeze come from MicroPython's own index into
+build/umqtt-VERSION/umqtt/simple.py, by its own client mip in the unix port. Those are not needed for anything but
+tests: what cannot be had is said, and its tests are skipped.
 """
 
 import hashlib
 import io
+import shutil
+import subprocess
 import sys
 import tarfile
 import tempfile
@@ -16,7 +19,9 @@ from pathlib import Path
 PROJECT = "micropython-umqtt.simple"
 VERSION = "1.3.4"
 SHA256 = "b6a2520239e3992c63a7de9370ee9b3d9d27819a90359c521f1c0f7ccab8d12f"
-TARGET = Path(__file__).resolve().parent.parent / "build" / "umqtt" / "umqtt" / "simple.py"
+BUILD = Path(__file__).resolve().parent.parent / "build"
+TARGET = BUILD / "umqtt" / "umqtt" / "simple.py"
+FROZEN = ("1.4.0", "1.6.0", "1.7.0", "1.8.0")
 
 
 class FetchError(Exception):
@@ -62,6 +67,28 @@ def unpack(archive: bytes) -> bytes:
     raise FetchError(f"{PROJECT} {VERSION} holds no umqtt/simple.py.")
 
 
+def fetch_frozen(version: str) -> Path:
+    """One of FROZEN from MicroPython's index. Raises FetchError."""
+    micropython = shutil.which("micropython", path=str(Path(sys.executable).parent)) or shutil.which("micropython")
+    if micropython is None:
+        raise FetchError(f"umqtt.simple {version}: there is no MicroPython unix port here whose mip could fetch it.")
+    folder = BUILD / f"umqtt-{version}"
+    with tempfile.TemporaryDirectory(dir=BUILD) as name:
+        command = [micropython, "-m", "mip", "install", "--no-mpy", "--target", name, f"umqtt.simple@{version}"]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+            said = (done.stdout + done.stderr).strip().splitlines()
+            why = said[-1] if said else f"exit status {done.returncode}"
+        except subprocess.TimeoutExpired:
+            why = "no answer within 30 s"
+        source = Path(name) / "umqtt" / "simple.py"
+        if not source.exists() or b"class MQTTClient" not in source.read_bytes():
+            raise FetchError(f"umqtt.simple {version} could not be fetched from MicroPython's index with mip: {why}")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(name, folder)
+    return folder / "umqtt" / "simple.py"
+
+
 def main() -> None:
     source = unpack(download())
     TARGET.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +96,13 @@ def main() -> None:
     temporary.write_bytes(source)
     temporary.replace(TARGET)  # whole or not at all
     print(f"umqtt.simple {VERSION}: {len(source)} bytes in {TARGET}")
+    for version in FROZEN:
+        try:
+            path = fetch_frozen(version)
+        except FetchError as error:
+            print(f"{error}\nThe tests with the versions that firmware freezes are skipped without them.")
+            return  # the next one would fail likewise
+        print(f"umqtt.simple {version}: {path.stat().st_size} bytes in {path}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ PACKAGE = ROOT / "package.json"
 
 def text() -> str:
     """The contents of package.json."""
-    paths = [path.as_posix() for path in release.needed(compact.Firmware())]
+    needed = release.needed(compact.Firmware())
+    # Without what compact.py adds.
+    paths = [path.as_posix() for path in needed if (ROOT / "firmware" / path).is_file()]
     rows = ",\n".join(f"    {json.dumps([path, f'firmware/{path}'])}" for path in paths)
     return f'{{\n  "version": "{VERSION}",\n  "urls": [\n{rows}\n  ],\n  "deps": []\n}}\n'
 

@@ -205,9 +205,12 @@ def install_wasm(state):
 
 
 def fetch_umqtt(state):
-    """umqtt.simple from PyPI for the device tests, into build/umqtt."""
-    if not os.path.exists(UMQTT):
-        quiet([PYTHON, os.path.join(ROOT, "tools", "fetch_umqtt.py")], "Fetching umqtt.simple")
+    """The versions of umqtt.simple for the device tests, into build/umqtt and build/umqtt-VERSION."""
+    script = os.path.join(ROOT, "tools", "fetch_umqtt.py")
+    if not os.path.exists(UMQTT) or state.get("umqtt") != digest(script):
+        quiet([PYTHON, script], "Fetching umqtt.simple")
+        state["umqtt"] = digest(script)
+        save_state(state)
 
 
 def main(wanted):

@@ -19,8 +19,11 @@ _SOFTWARE = table.find("software_version", 3)
 class Discovery:
     """Writes the discovery message of one entity after another."""
 
-    def __init__(self, prefix: str, base: str, interval: int, desk):
-        """interval: seconds between live values; desk: takes the commands of the bridge, None without."""
+    def __init__(self, prefix: str, base: str, interval: int, desk, machine: bool = False):
+        """interval: seconds between live values; desk: takes the commands of the bridge, None without; machine: the
+        bridge tells of the machine it runs on.
+        """
+        self._machine = machine
         self._prefix = prefix
         self._base = base
         # A backstop only: availability says sooner that a value is old.
@@ -67,7 +70,7 @@ class Discovery:
         while flags & ANNOUNCE and step < rows:
             step += 1
             extra = words.extra(extras, step - 1 - first)
-            if pack is None or pack.asks or not extra[1].startswith("link_"):
+            if self._has(pack, extra[1]):
                 self.put_extra(message, pack, extra)
                 return step
         if flags & ANNOUNCE and pack is not None:
@@ -152,6 +155,11 @@ class Discovery:
         if options:
             message.key(b"ops")
             message.put(b'["' + b'","'.join(options) + b'"]')
+
+    def _has(self, pack, field: str) -> bool:
+        if pack is None:
+            return self._machine or not field.startswith("machine_")
+        return pack.asks or not field.startswith("link_")
 
     def put_extra(self, message, pack, extra) -> None:
         """An entity that is no row. extra: its six texts, see words.py."""

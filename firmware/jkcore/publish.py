@@ -321,7 +321,8 @@ class Publisher(Outbox):
         if self._discovery is None:
             from jkcore.discovery import Discovery
 
-            self._discovery = Discovery(self._prefix, self._base.decode(), self._interval, self.bridge.desk)
+            told = self.bridge.machine is not None
+            self._discovery = Discovery(self._prefix, self._base.decode(), self._interval, self.bridge.desk, told)
         if self._discovery.put(message, pack, pack.pending if pack is not None else self._own):
             self._announce_at = after(now, self._pace)
             return True

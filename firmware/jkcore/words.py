@@ -112,6 +112,13 @@ sensor~loop_gap~Longest loop gap~health~{{ value_json.loop_gap|default(none) }}~
 "dev_cla":"duration","unit_of_meas":"ms","sug_dsp_prc":0,"ent_cat":"diagnostic","en":false
 sensor~frames~Frames received~health~{{ (value_json.bus|default([{}]))[0].frames|default(none) }}~\
 "stat_cla":"total_increasing","sug_dsp_prc":0,"ent_cat":"diagnostic","en":false
+sensor~machine_signal~WiFi signal~health~{{ value_json.rssi|default(none) }}~\
+"dev_cla":"signal_strength","unit_of_meas":"dBm","stat_cla":"measurement","sug_dsp_prc":0,\
+"ent_cat":"diagnostic","en":false
+sensor~machine_reset~Reason of the last start~health~{{ value_json.reset|default(none) }}~\
+"ic":"mdi:restart-alert","ent_cat":"diagnostic","en":false
+sensor~machine_heap_low~Least free memory~health~{{ value_json.heap_low|default(none) }}~\
+"dev_cla":"data_size","unit_of_meas":"B","stat_cla":"measurement","sug_dsp_prc":0,"ent_cat":"diagnostic","en":false
 """
 _LIST = "value_json.alarm_list|default([])"
 

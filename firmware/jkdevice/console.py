@@ -1,6 +1,16 @@
-"""The device's log: one line per event on the console (USB serial), `ms level text`."""
+"""The device's log: one line per event on the console (USB serial), `ms level text`; and the clock it has them from."""
+
+import time
 
 from jkcore import log as levels
+
+
+def ticks():
+    """Milliseconds, wrapping at 30 bits as the core wants them.
+
+    Here and not in start.py: a function keeps its whole module in memory, and this one is used for ever.
+    """
+    return time.ticks_ms() & 0x3FFFFFFF
 
 
 class Console:

@@ -5,6 +5,8 @@ A board file holds constants only; boards/desktop.py says which.
 
 import sys
 
+from jkdevice.memory import forget
+
 
 class BoardError(Exception):
     """Board and configuration do not fit: a sentence for people."""
@@ -102,24 +104,46 @@ def open_network(board, config, log, ticks):
         rows = lan.arguments(board.LAN, network, Pin)
         if hasattr(network, "hostname"):
             network.hostname(config["hostname"])
+        way = lan.Lan(lan.maker(network.LAN, rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
+        way.set_up()
     except ValueError as error:
         raise BoardError("the Ethernet of board " + board.NAME + " cannot be set up: " + str(error))
-    return lan.Lan(lambda: network.LAN(**rows), log, ticks, getattr(network, "ETH_GOT_IP", None))
+    return way
 
 
 def name_lookup(network, host):
-    """Maker of a look-up that does not wait: lookup(name, now); None where the system looks names up, or for an
-    address.
-    """
+    """Maker of a look-up that does not wait: lookup(name, now); None for an address."""
+    from jkdevice import network as package
     from jkdevice.network import dns
 
-    if dns.is_address(host):
-        return None
+    names = None if dns.is_address(host) else package.Names(network)
+    forget(("network.dns",))
+    return names
 
-    def lookup(name, now):
-        return dns.Lookup(name, network.name_server(), now)
 
-    return lookup
+# Names in the module machine, and the words
+_CAUSES = (
+    ("PWRON_RESET", "power on"),
+    ("HARD_RESET", "reset"),
+    ("WDT_RESET", "watchdog"),
+    ("DEEPSLEEP_RESET", "deep sleep"),
+    ("SOFT_RESET", "restart of the program"),
+)
+
+
+def reset_reason():
+    """Why the machine started, a word; "" where it does not tell."""
+    try:
+        import machine
+
+        cause = machine.reset_cause()
+    except (ImportError, AttributeError):
+        return ""
+    for name, word in _CAUSES:
+        if cause == getattr(machine, name, None):
+            # A Pico restarts itself by its watchdog: the two cannot be told apart.
+            return "watchdog or reset" if name == "WDT_RESET" and sys.platform == "rp2" else word
+    return "unknown (" + str(cause) + ")"
 
 
 def open_watchdog(board):

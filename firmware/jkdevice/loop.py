@@ -11,7 +11,10 @@ from jkcore.shim import const
 
 _MEASURE_MS = const(10000)  # between two collections and reports of figures
 _OVERDUE_MS = const(30000)  # collect even if the bus is never idle
-_MESSAGES = const(8)  # in one turn: ports must be read again before their buffers are full (89 ms)
+# Of messages in one turn: ports must be read again before their buffers are full (89 ms), and a chip may take 15 ms to
+# make one
+_MESSAGES = const(8)
+_PUBLISH_MS = const(40)
 _READS = const(4)  # of one line in one turn: a line that never ends may not starve MQTT
 _REST_MS = const(5)
 _AWAKE_MS = const(2)  # while an answer is awaited
@@ -39,7 +42,12 @@ class Loop:
         self._can = [port for port in ports if port.bus.poller is None]
 
     def turn(self, now):
-        """One turn. now: 30-bit ms."""
+        """One turn. now: 30-bit ms.
+
+        The watchdog is fed at its end and nowhere else while the program runs: every line was polled and read, the core
+        ticked, and the session moved. Whatever raises ends the program (main.py restarts the device), and what does not
+        come back is ended by the watchdog.
+        """
         self._note_gap(now)
         session = self.session
         session.idle = self._lines(now)
@@ -132,7 +140,7 @@ class Loop:
         bridge = self.bridge
         while left and session.ready() and bridge.next_message(now):
             session.publish(bridge.message)
-            left -= 1
+            left = 0 if clock.since(self._ticks(), now) >= _PUBLISH_MS else left - 1
             if self._can:
                 self._drain(now)
 

@@ -153,7 +153,8 @@ class Link:
                 self._write()
             else:
                 self._push_secured()
-        except (OSError, ValueError) as error:  # a ValueError is TLS's word for a certificate it does not trust
+        except (OSError, ValueError, MemoryError) as error:
+            # A ValueError is TLS's word for a certificate it does not trust; its buffers may be more than there is.
             if not oserrors.not_yet(error):
                 self._refused(error)
                 text = self.tls.words(error) if self._wrapped else ""

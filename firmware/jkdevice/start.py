@@ -14,11 +14,6 @@ _FAULTS = ("FileError", "ConfigError", "BoardError", "TlsError")  # of the confi
 DISCOVERY_PER_SECOND = 10  # messages; a device has other things to do
 
 
-def ticks():
-    """Milliseconds, wrapping at 30 bits as the core wants them."""
-    return time.ticks_ms() & 0x3FFFFFFF
-
-
 class StartError(Exception):
     """The user has something to do first: a sentence."""
 
@@ -66,6 +61,8 @@ def _build(path, safe, problem):
     config["problem"] = " ".join([text for text in (safe, problem) if text])
     for name in ("config", "config_texts"):
         forget(name)  # before the rest is loaded: they are among the largest
+    from jkdevice.console import ticks
+
     console = _console(config, log.level_of(config["log"]))
     gc.collect()
     hardware.power_up(board)
@@ -91,7 +88,7 @@ def _build(path, safe, problem):
         bridge = Bridge(config, console, instance, runtime, board.NAME, DISCOVERY_PER_SECOND)
     ports = [hardware.open_port(bus, board, console, network) for bus in bridge.buses]
     if config["capture"] and ports:
-        _capture(config["capture"], ports)
+        _capture(config["capture"], ports, network)
     client_id = hardware.client_id(board, instance)
     console(log.INFO, "jkbridge on board " + board.NAME + ", " + runtime + ".")
     link = session.Session(config["mqtt"], bridge, console, ticks, net, simple, client_id)
@@ -100,8 +97,8 @@ def _build(path, safe, problem):
         link.network = network
         link.lookup = hardware.name_lookup(network, config["mqtt"]["host"])
         if tls is not None:
-            tls.lookup = hardware.name_lookup(network, "")
-    bridge.machine = Figures(link)
+            tls.lookup = hardware.name_lookup(network, "")  # of the time server
+    bridge.machine = Figures(link, hardware.reset_reason())
     loop = Loop(bridge, ports, link, ticks, time.sleep_ms, hardware.open_watchdog(board))
     sys.modules.pop("board", None)  # constants, used once
     return loop
@@ -111,13 +108,14 @@ def _tls(config, console):
     """TLS as configured, or None. Raises TlsError."""
     if not config["tls"]:
         return None
+    from jkdevice.console import ticks
     from jkdevice.tls import Tls
 
     return Tls(config, console, ticks)
 
 
 def _console(config, level):
-    from jkdevice.console import Console
+    from jkdevice.console import Console, ticks
 
     if config["capture"] != "console":
         return Console(level, ticks)
@@ -126,11 +124,14 @@ def _console(config, level):
     return Console(level, ticks, capture.comments())
 
 
-def _capture(address, ports):
+def _capture(address, ports, network=None):
     """Put a recorder in front of the first RS485 line."""
     from jkdevice import capture
-    from jkdevice.hardware import BoardError
+    from jkdevice.hardware import BoardError, name_lookup
 
+    if network is not None and address != "console" and name_lookup(network, address[6:].split(":")[0]) is not None:
+        text = 'capture = "' + address + '" is not possible here: looking a name up would hold the bus. Use the '
+        raise BoardError(text + 'numeric address. Example: "capture": "tcp://192.168.1.10:7000"')
     for n in range(len(ports)):
         if ports[n].bus.poller is not None:
             try:

@@ -15,6 +15,7 @@ from jkdevice.backoff import Backoff
 
 _BUILT = const(2025)  # a clock that says an earlier year was never set
 _NOT_TRUSTED = const(-0x2700)  # MBEDTLS_ERR_X509_CERT_VERIFY_FAILED
+_NO_MEMORY = const(-0x7F00)  # MBEDTLS_ERR_SSL_ALLOC_FAILED
 _NTP_S = const(1)
 _NTP = "pool.ntp.org"
 
@@ -129,6 +130,8 @@ class Tls:
             text = "its certificate is not one of mqtt.ca, is for another name than mqtt.host, or is out of date"
             why = " ".join(str(error).split()) if isinstance(error, ValueError) else ""
             return text + (" (" + why.rstrip(".") + ")" if why else "")
+        if code == _NO_MEMORY:
+            return "memory is short: TLS takes 20 kB and more of it"
         if code < -1:
             return "TLS failed (error -0x%04x): check that mqtt.port is the port for TLS" % -code
         return ""

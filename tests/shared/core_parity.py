@@ -155,7 +155,7 @@ class LoopPlayer(Player):
         from jkdevice.loop import Loop
 
         self.port = DevicePort(self)
-        self.loop = Loop(self.bridge, [self.port], self.session, None, None)
+        self.loop = Loop(self.bridge, [self.port], self.session, lambda: self.now, None)
 
     def busy(self):
         return len(self.port.line) > 0
@@ -176,6 +176,7 @@ class LoopPlayer(Player):
         self.arrive(now, data)
         while True:
             told = self.session.told
+            self.now = now
             self.loop.turn(now)
             if self.session.told == told and not self.busy():
                 return

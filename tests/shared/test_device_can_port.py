@@ -64,7 +64,7 @@ class World:
         self.can = mcp2515.Mcp2515("CAN chip", listen, self.spi, SelectPin(self.chip), self.int, None, *how)
         self.port = CanPort(self.bus, self.can, self.log)
         self.session = Session()
-        self.loop = Loop(self.bridge, [self.port], self.session, None, None)
+        self.loop = Loop(self.bridge, [self.port], self.session, self.ticks, None)
         self.now = start
         self.batteries = [Battery(self, address, soc=40 + address) for address in range(packs)]
         self.cycle = 0
@@ -73,6 +73,9 @@ class World:
         self.bridge.connected(self.now)
         if self.int is not None:
             self.chip.edge = self.ring
+
+    def ticks(self):
+        return self.now
 
     def send(self, base, data, address):
         ident = base + address

@@ -4,7 +4,7 @@ import json
 import sys
 
 from jkcore.message import Message
-from jkdevice import blocking, figures
+from jkdevice import blocking, figures, hardware
 
 
 class Machine:
@@ -27,11 +27,11 @@ def reason(cause, names, platform="esp32"):
         setattr(machine, name, value)
     saved = sys.modules.get("machine")
     sys.modules["machine"] = machine
-    figures.sys = Sys
+    hardware.sys = Sys
     try:
-        return figures.reset_reason()
+        return hardware.reset_reason()
     finally:
-        figures.sys = sys
+        hardware.sys = sys
         if saved is None:
             del sys.modules["machine"]
         else:
@@ -65,8 +65,7 @@ class Session:
 
 
 def told(network):
-    out = figures.Figures(Session(network))
-    out._reason = "watchdog"
+    out = figures.Figures(Session(network), "watchdog")
     message = Message()
     message.start(False)
     message.body()

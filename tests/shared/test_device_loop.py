@@ -182,6 +182,25 @@ def test_a_line_that_never_ends_does_not_starve_the_rest():
     assert len(world.bus.fed) == 8
 
 
+def test_slow_messages_end_the_turn_before_the_buffer_of_a_line_is_full():
+    world = World()
+    world.bridge.outbox = [Message(b"t", b"%d" % i) for i in range(20)]
+    real = world.session.publish
+
+    def slow(message):
+        world.pass_ms(15)
+        real(message)
+
+    world.session.publish = slow
+    begun = world.now
+    world.loop.turn(begun)
+    assert world.session.sent == [b"0", b"1", b"2"]
+    assert (world.now - begun) & 0x3FFFFFFF < 89
+    for _ in range(6):
+        world.loop.turn(world.now)
+    assert len(world.session.sent) == 20
+
+
 def test_the_session_may_block_only_while_no_bus_awaits_an_answer():
     world = World()
     world.loop.turn(world.now)

@@ -275,6 +275,26 @@ def test_an_ethernet_chip_that_does_not_answer_at_first_is_tried_again():
     assert world.made == made + 1
 
 
+def test_a_chip_that_does_not_answer_at_the_start_is_tried_again_but_a_wrong_board_file_is_not():
+    for error in (OSError("ESP_FAIL"), ValueError("invalid ref_clk")):
+        world = LanWorld()
+        errors = [error]
+
+        def make(errors=errors, world=world):
+            if errors:
+                raise errors.pop()
+            return world.hardware
+
+        world.way = lan.Lan(make, world.log, world.ticks, ETH_GOT_IP)
+        try:
+            world.way.set_up()
+            assert isinstance(error, OSError)
+        except ValueError:
+            assert isinstance(error, ValueError)
+        world.run(1000)
+        assert world.way.up
+
+
 def test_arguments_of_lan():
     rows = (("mdc", 23), ("mdio", 18), ("phy_type", "PHY_LAN8720"), ("phy_addr", 1))
     assert lan.arguments(rows, Network(), lambda number: "pin%d" % number) == {
@@ -412,3 +432,26 @@ def test_is_address():
         assert dns.is_address(text)
     for text in ("192.168.1", "a.b.c.d", "256.1.1.1", "broker.lan", ""):
         assert not dns.is_address(text)
+
+
+def test_the_code_of_the_look_up_is_in_memory_only_while_one_is_under_way():
+    import sys
+
+    from jkdevice import network
+
+    class Dhcp:
+        def name_server(self):
+            return "192.168.1.1"
+
+    real = dns.socket
+    dns.socket = Datagrams(lambda q: None)
+    sys.modules["jkdevice.network.dns"] = network.dns = dns
+    try:
+        asked = network.Names(Dhcp())("broker.lan", 0)
+        assert isinstance(asked, dns.Lookup)
+        assert asked.poll(0) is None
+        assert dns.socket.sent[0][1] == ("192.168.1.1", 53)
+        there = "jkdevice.network.dns" in sys.modules
+        assert there == (sys.implementation.name != "micropython")
+    finally:
+        dns.socket = real

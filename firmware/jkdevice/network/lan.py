@@ -30,6 +30,11 @@ def arguments(rows, network, pin):
     return out
 
 
+def maker(kind, rows):
+    """make() of a Lan. kind: network.LAN. Not in hardware.py: a function keeps its whole module in memory."""
+    return lambda: kind(**rows)
+
+
 def _phy(network, name):
     """The constant of a kind of Ethernet chip."""
     known = {
@@ -66,6 +71,15 @@ class Lan:
         self._since = 0
         self._looked = -1
         self._said = -1
+
+    def set_up(self):
+        """Make the interface at the start. Raises ValueError for a board file the port cannot use; what the chip does
+        not do now, poll() tries again and says.
+        """
+        try:
+            self._lan = self._make()
+        except OSError:
+            pass
 
     def poll(self, now, idle=True):
         """Look how things are, a few times a second. idle: a step that blocks may start."""

@@ -27,6 +27,7 @@ _OFF = const(0)
 _JOINING = const(1)
 _UP = const(2)
 
+
 def _reasons(network):
     """What numbers of status() mean (they differ between ports; some have none), and what to do."""
     return (
@@ -35,10 +36,7 @@ def _reasons(network):
             getattr(network, "STAT_NO_AP_FOUND", None),
             "no WiFi of this name is heard: check wifi.ssid (2.4 GHz only) and the distance",
         ),
-        (
-            getattr(network, "STAT_CONNECT_FAIL", None),
-            "joining failed: check wifi.password and the access point",
-        ),
+        (getattr(network, "STAT_CONNECT_FAIL", None), "joining failed: check wifi.password and the access point"),
         (getattr(network, "STAT_HANDSHAKE_TIMEOUT", None), "the access point broke off: check wifi.password"),
         (getattr(network, "STAT_BEACON_TIMEOUT", None), "the access point is not heard any more"),
         (getattr(network, "STAT_ASSOC_FAIL", None), "the access point refuses this device"),
@@ -57,6 +55,7 @@ class Wifi:
         self._password = config["password"]
         self._log = log
         self._ticks = ticks
+        self._network = network
         self._reasons = _reasons(network)
         self._backoff = Backoff(60)
         self._state = _OFF
