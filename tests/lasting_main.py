@@ -7,16 +7,20 @@ shorter; sockets, packs and broker are the real ones.
 import sys
 import time
 
-from jkdevice import console
-
 _speed = int(sys.argv[1])
 
 
-def ticks():
-    return time.ticks_ms() * _speed & 0x3FFFFFFF
+class FastTime:
+    """The module time, but for its milliseconds. It is replaced as a whole: installed files have names of their own."""
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+    def ticks_ms(self):
+        return time.ticks_ms() * _speed & 0x3FFFFFFF
 
 
-console.ticks = ticks
+sys.modules["time"] = FastTime()
 
 import main  # noqa: E402
 
