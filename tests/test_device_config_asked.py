@@ -93,6 +93,42 @@ def test_a_wrong_answer_is_explained_and_asked_again(capsys):
     assert "This cannot be used yet: bus.packs" in capsys.readouterr().out
 
 
+def test_nobody_there_for_the_last_question():
+    def ask(prompt):
+        if "Write" in prompt:
+            raise EOFError
+        return "a" if "broker" in prompt else ""
+
+    with pytest.raises(device.DeviceError, match="Nobody answers"):
+        config.asked({}, a_board(), Interview(a_board(), ask, ask))
+
+
+def test_what_no_answer_can_mend_can_be_left_behind(capsys):
+    """An unknown key on the device, edited in by hand, is not asked for."""
+    raw, asked = go(a_board(), {"bogus": 1, "mqtt": {"host": "a"}}, broker=["", "", "b"])
+    assert raw == {"mqtt": {"host": "b"}, "bus": {"port": "rs485", "kind": "serial"}}
+    assert any("Forget what the device has" in prompt for prompt in asked)
+    assert capsys.readouterr().out.count("Unknown key bogus") == 2
+
+
+def test_an_answer_that_is_no_utf8_is_asked_again(capsys):
+    raw, _ = go(a_board(), {}, broker=["M\udcfcller", "Müller"])
+    assert raw["mqtt"]["host"] == "Müller"
+    assert "set it to UTF-8" in capsys.readouterr().out
+
+
+def test_a_password_can_be_removed():
+    given = {"wifi": {"ssid": "home", "password": "secret12"}, "mqtt": {"host": "a"}}
+    raw, asked = go(a_board(network="wifi"), given, **{"Password of the WiFi": "-"})
+    assert raw["wifi"] == {"ssid": "home"}
+    assert any("- removes it" in prompt for prompt in asked)
+
+
+def test_an_empty_list_of_buses_is_asked_for():
+    raw, _ = go(a_board(), {"mqtt": {"host": "a"}, "bus": []}, DIP="1-2")
+    assert raw["bus"] == {"port": "rs485", "kind": "serial", "packs": "1-2"}
+
+
 def test_a_list_of_buses_is_not_touched():
     buses = [{"port": "rs485"}, {"port": "tcp://192.168.1.20:8899"}]
     raw, asked = go(a_board(), {"mqtt": {"host": "a"}, "bus": buses})
@@ -162,6 +198,9 @@ def test_a_bad_file_never_reaches_the_device(tmp_path):
             assert "secret1" not in done.stdout
         done = make("config", "--board", "desktop", "--port", board.port)
         assert "The questions need a terminal" in done.stdout
+        for place in (tmp_path, tmp_path / "no.json"):
+            done = make("config", "--board", "desktop", "--port", board.port, "--file", str(place))
+            assert f"make config: There is no file {place}" in done.stdout
     assert board.files() == {}
 
 
@@ -186,6 +225,9 @@ def test_the_present_configuration_is_read_from_the_device(tmp_path):
         assert config.on_device(opened) == given
         opened.write("/config.json", b"{ no")
         assert config.on_device(opened) == {}
+        # Valid JSON of the wrong shape: the questions have tables to put their answers into.
+        opened.write("/config.json", b'{"wifi": null, "mqtt": "a", "bus": ["rs485"], "interval": 7}')
+        assert config.on_device(opened) == {"interval": 7}
         opened.close()
 
 

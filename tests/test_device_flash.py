@@ -120,6 +120,12 @@ def test_a_uf2_or_nothing_is_refused(tmp_path, port, calls):
     assert calls.made == []
 
 
+def test_the_home_folder_of_a_file(tmp_path, image, port, calls, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    flash.flash("kit", port, f"~/{image(ESP32).name}")
+    assert calls.made[0][-1] == str(tmp_path / "firmware.bin")
+
+
 def test_boards_that_are_not_flashed_with_esptool(port, calls):
     with pytest.raises(device.DeviceError, match=r"copy the \.uf2 from .* onto the drive RPI-RP2"):
         flash.flash("pico", port, "x.uf2")

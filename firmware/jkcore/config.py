@@ -110,7 +110,7 @@ def load(raw: dict, home: str) -> dict:
     entries = {}
     for key in raw:
         if key in TABLES:
-            entries[key] = _entries(key, raw[key])
+            entries[key] = _entries(key, raw[key], home)
     out = _table("", raw, home)
     given = entries.get("bus") or [{}]
     out["bus"] = []
@@ -207,7 +207,7 @@ def _is_number(text):
     return 0 < len(text) < 4 and all([c in "0123456789" for c in text])
 
 
-def _entries(table, value):
+def _entries(table, value, home):
     """The dicts of one table: a table or, where several are possible, a list of tables."""
     if value is None:
         return []
@@ -222,19 +222,21 @@ def _entries(table, value):
                     + " every entry must be a table of keys, but "
                     + found(entry)
                     + " was found. Example: "
-                    + _sample(table, "host"),
+                    + _sample(table, home),
                     table,
                 )
         return value
     wanted = "a list of tables" if table == "pack" else "a table of keys"
     raise ConfigError(
-        "%s must be %s, but %s was found. Example: %s" % (table, wanted, found(value), _sample(table, "host")),
+        "%s must be %s, but %s was found. Example: %s" % (table, wanted, found(value), _sample(table, home)),
         table,
     )
 
 
 def _sample(table, home):
     first = [row for row in rows() if split(row[0])[0] == table and row[1] != "option"][0]
+    if home == "device":
+        return ('"%s": [{%s}]' if table == "pack" else '"%s": {%s}') % (table, example(first, home))
     head = "[[pack]]" if table == "pack" else "[" + table + "]"
     return head + " " + example(first, home)
 

@@ -211,7 +211,7 @@ def _check_polled(bus, name, address, says, key):
 def _check_mqtt(out, home):
     mqtt = out["mqtt"]
     host = mqtt["host"]
-    example = '. Example: host = "192.168.1.10"'
+    example = '. Example: "host": "192.168.1.10"' if home == "device" else '. Example: host = "192.168.1.10"'
     if home == "device" and not host:
         text = "mqtt.host is missing: the device needs the name or address of the MQTT broker. "
         raise ConfigError(text + 'Example: "mqtt": {"host": "192.168.1.10"}', "mqtt." + "host")

@@ -108,11 +108,16 @@ def unknown(rows, tables, table, name, home):
         text += " Did you mean " + best + "?"
         if best_row[1]:
             where = split(best)[0]
-            text = "%s Example: %s%s." % (text, "[" + where + "] " if where else "", example(best_row[1], home))
+            line = example(best_row[1], home)
+            if where:
+                line = '"%s": {%s}' % (where, line) if home == "device" else "[" + where + "] " + line
+            text = "%s Example: %s." % (text, line)
     names = [split(row[0])[1] for row in rows if split(row[0])[0] == table]
     if not table:
         names.extend(tables)
-    place = "in [" + table + "]" if table else "here"
+    place = "here"
+    if table:
+        place = "in " + (table if home == "device" else "[" + table + "]")
     raise ConfigError("%s Known %s: %s." % (text, place, ", ".join(names)), key)
 
 

@@ -32,6 +32,10 @@ def parse(data, path):
     try:
         return json.load(stream)
     except ValueError as error:
+        try:
+            str(data, "utf-8")
+        except ValueError:
+            raise FileError(path + " holds characters that are no UTF-8, an umlaut perhaps: save it as UTF-8.")
         raise FileError(path + " is not JSON: " + _where(data, getattr(error, "pos", None), stream.tell()))
 
 

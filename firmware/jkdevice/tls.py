@@ -66,14 +66,13 @@ class Tls:
         try:
             for block in _blocks(_read(config["ca"], "ca")):
                 context.load_verify_locations(block)
-        except (ValueError, OSError):
+        except (ValueError, OSError, IndexError):
             raise TlsError('mqtt.ca = "' + config["ca"] + '" holds no certificate (PEM or DER)')
         if config["cert"]:
-            cert = _blocks(_read(config["cert"], "cert"))[0]
-            key = _blocks(_read(config["key"], "key"))[0]
             try:
-                context.load_cert_chain(cert, key)
-            except (ValueError, OSError):
+                cert = _blocks(_read(config["cert"], "cert"))[0]
+                context.load_cert_chain(cert, _blocks(_read(config["key"], "key"))[0])
+            except (ValueError, OSError, IndexError):
                 raise TlsError("mqtt.cert and mqtt.key hold no certificate with its key (PEM or DER)")
         self._context = context
 

@@ -205,6 +205,17 @@ def test_wrong_types_and_ranges_say_key_finding_limits_and_example():
     refused({"interval": "5", "mqtt": {"host": "b"}}, '"interval": 5', home="device")
 
 
+def test_a_device_is_given_examples_in_json():
+    for raw, words in (
+        ({"wifi": "MyWiFi"}, ('"wifi": {"ssid": "MyWiFi"}',)),
+        ({"bus": [3]}, ('Example: "bus": {"port": ',)),
+        ({"pack": {"address": 1}}, ('Example: "pack": [{"',)),
+        ({"mqtt": {"pasword": "x"}}, ('Example: "mqtt": {"password": "secret"}.', "Known in mqtt: ")),
+        ({"mqtt": {"host": "b:1884"}}, ('Example: "host": "192.168.1.10"',)),
+    ):
+        refused(raw, *words, home="device")
+
+
 def test_impossible_combinations():
     broker = {"host": "b", "tls": True}
     for extra, words in (

@@ -38,6 +38,12 @@ def test_a_file_cut_short_is_said():
     assert "ends too early" in complaint(b'{"mqtt": {"host": "a"}\n')
 
 
+def test_a_file_that_is_not_utf8_is_said():
+    # As an editor on Windows saves it.
+    for data in (b'{"wifi": {"ssid": "M\xfcller"}}', b'{"base": "k\xfcche"}'):
+        assert "save it as UTF-8" in complaint(data), data
+
+
 def test_a_missing_file_is_said_with_an_example():
     try:
         files.read_config("/no/such/folder/config.json")

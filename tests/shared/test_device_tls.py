@@ -19,6 +19,9 @@ class Context:
     def load_verify_locations(self, data):
         pass
 
+    def load_cert_chain(self, cert, key):
+        pass
+
 
 class Modules:
     """tls, ntptime and time in one."""
@@ -80,6 +83,19 @@ class World:
             if self.tls.ready(self.fake.now):
                 return True
         return False
+
+
+def test_a_file_that_was_cut_is_explained():
+    with World() as world:
+        for cut in (b"-----BEGIN", b"-----BEGIN CERTIFICATE-----\nMII"):
+            for name in ("ca", "cert", "key"):
+                config = {"host": "broker.local", "ca": "ca", "cert": "cert", "key": "key"}
+                secured._read = lambda path, key, bad=name, data=cut: data if key == bad else b"DER"
+                try:
+                    secured.Tls(config, world.log, None)
+                    raise AssertionError(cut)
+                except secured.TlsError as error:
+                    assert "(PEM or DER)" in str(error)
 
 
 def test_with_the_right_time_nobody_is_asked():

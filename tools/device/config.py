@@ -59,6 +59,8 @@ def public(raw: Raw) -> str:
 
 def from_file(path: str) -> Raw:
     """What a JSON file holds. Raises DeviceError."""
+    if not os.path.isfile(path) or not os.access(path, os.R_OK):
+        raise DeviceError(f"There is no file {path}, or it cannot be read.")
     try:
         raw = files.read_config(path)
     except files.FileError as error:
@@ -78,23 +80,45 @@ def on_device(board: link.Board) -> Raw:
     except files.FileError as error:
         say(f"  {error} It is replaced.")
         return {}
-    return raw if isinstance(raw, dict) else {}
+    usable = raw if isinstance(raw, dict) else {}
+    for key in ("mqtt", "wifi", "bus"):
+        value = usable.get(key, {})
+        if key == "bus" and isinstance(value, list):
+            good = all(isinstance(entry, dict) for entry in value)
+        else:
+            good = isinstance(value, dict)
+        if not good:
+            del usable[key]
+            say(f"  {PATH}: {key} holds something that cannot be used. It is replaced.")
+    return usable
 
 
 def asked(given: Raw, board: SimpleNamespace, interview: Interview) -> Raw:
     """Ask until the answers can be used. Raises DeviceError when nobody answers."""
     say("Enter keeps what stands in [brackets]; Ctrl-C ends without changing anything.")
-    raw = given
+    try:
+        return _agreed(given, board, interview)
+    except EOFError:
+        text = "Nobody answers the questions: run this in a terminal, or use ARGS='--file config.json'."
+        raise DeviceError(text) from None
+
+
+def _agreed(raw: Raw, board: SimpleNamespace, interview: Interview) -> Raw:
+    inherited = bool(raw)
+    problem = ""
     while True:
+        raw = interview.go_through(raw)
         try:
-            raw = interview.go_through(raw)
             check(raw, board)
         except DeviceError as error:
-            say(f"\nThis cannot be used yet: {error}\nOnce more, your answers are the defaults now.")
+            say(f"\nThis cannot be used yet: {error}")
+            # It may be in a key that is not asked for, which answers cannot mend.
+            if inherited and problem == str(error) and interview.agrees("Forget what the device has, begin anew?"):
+                raw, inherited = {}, False
+                continue
+            problem = str(error)
+            say("Once more, your answers are the defaults now.")
             continue
-        except EOFError:
-            text = "Nobody answers the questions: run this in a terminal, or use ARGS='--file config.json'."
-            raise DeviceError(text) from None
         say("\n" + public(raw))
         if interview.agrees("Write this to the device?"):
             return raw

@@ -64,7 +64,7 @@ def flash(name: str, port: str, file: str, erase: bool = False) -> None:
     if not file:
         raise DeviceError(f"FIRMWARE is missing. Download the .bin of MicroPython 1.24 or newer from {page}, then: "
                           f"make flash BOARD={name} PORT={port or '/dev/ttyUSB0'} FIRMWARE=that-file.bin")  # fmt: skip
-    path = Path(file)
+    path = Path(file).expanduser()  # not every shell does that behind FIRMWARE=
     check_image(path, board.CHIP, board.FIRMWARE)
     port = ports.choose(port)
     ports.check(port)

@@ -21,6 +21,17 @@ def wifi_table() -> str:
     return next((split(row[0])[0] for row in checker.rows() if row[0].endswith(".ssid")), "")
 
 
+def _utf8(ask: Ask, prompt: str) -> str:
+    """An answer that can be written to a file. A terminal that is not set to UTF-8 sends others for an umlaut."""
+    while True:
+        answer = ask(prompt)
+        try:
+            answer.encode()
+            return answer
+        except UnicodeEncodeError:
+            say("  Your terminal does not send this as UTF-8: set it to UTF-8, or use ARGS='--file config.json'.")
+
+
 class Interview:
     """ask(prompt) and secret(prompt) read a line; the second without showing it."""
 
@@ -43,10 +54,10 @@ class Interview:
         else:
             mqtt.pop("password", None)
         buses = raw.get("bus", {})
-        if isinstance(buses, list) and len(buses) != 1:
+        if isinstance(buses, list) and len(buses) > 1:
             say(f"  (the {len(buses)} buses stay as they are; edit a file and send it with ARGS='--file config.json')")
         else:
-            bus = buses[0] if isinstance(buses, list) else buses
+            bus = (buses or [{}])[0] if isinstance(buses, list) else buses
             self._bus(bus)
             raw["bus"] = bus
         return raw
@@ -79,7 +90,7 @@ class Interview:
     def _text(self, table: Raw, key: str, prompt: str) -> None:
         """Enter keeps what is there, - removes it."""
         known = table.get(key, "")
-        answer = self._ask(f"{prompt} [{known}]: " if known != "" else f"{prompt}: ").strip()
+        answer = _utf8(self._ask, f"{prompt} [{known}]: " if known != "" else f"{prompt}: ").strip()
         if answer == "-":
             table.pop(key, None)
         elif answer:
@@ -89,8 +100,11 @@ class Interview:
 
     def _hidden(self, table: Raw, key: str, prompt: str) -> None:
         known = table.get(key, "")
-        answer = self._secret(f"{prompt} (not shown{'; Enter keeps the present one' if known else ''}): ")
-        if answer or not known:
+        known_too = "; Enter keeps the present one, - removes it" if known else ""
+        answer = _utf8(self._secret, f"{prompt} (not shown{known_too}): ")
+        if answer == "-":
+            table.pop(key, None)
+        elif answer or not known:
             table[key] = answer
 
     def agrees(self, question: str) -> bool:
