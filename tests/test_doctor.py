@@ -99,7 +99,7 @@ S: dict[str, tuple[Callable[[], Rig], str, tuple[str, ...], bool]] = {
     "packs are deaf": (lambda: Rig(faulty(1, faults=[("deaf", None, {})])), "silent", (), True),
     "gateway, nobody behind": (lambda: Rig(packs(), port="tcp://10.0.0.9:8899", speeds=False), "silent",
                                ("gateway_settings",), True),
-    "gateway, a pack on a bad cable": (lambda: Rig(faulty(1, 2, faults=[("corrupt", 2, {"rate": 0.6})]), port=GATEWAY),
+    "gateway, a pack on a bad cable": (lambda: Rig(faulty(1, 2, faults=[("corrupt", 2, {"rate": 0.75})]), port=GATEWAY),
                                        "error_rate", ("ok_polling", "gateway_settings"), True),
     "gateway that loses bytes": (lambda: Rig(faulty(1, 2, 3, 4, faults=[("drop", None, {"rate": 0.4})]), port=GATEWAY),
                                  "gateway_drops_bytes", ("ok_polling",), True),
