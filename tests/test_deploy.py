@@ -361,6 +361,16 @@ def test_something_that_is_no_micropython(monkeypatch):
         os.close(slave)
 
 
+def test_a_device_that_stops_answering_has_micropython(tmp_path, monkeypatch):
+    """It hangs or its cable has come loose: nobody should be told to flash it."""
+    with FakeBoard(tmp_path / "flash") as board:
+        opened = link.open_board(board.port)
+        monkeypatch.setattr(opened._transport, "read_until", lambda *_, **__: b"")  # its patience is 10 s
+        with pytest.raises(device.DeviceError, match=r"stopped answering in the middle .* goes on where it stopped"):
+            opened.run("print(1)")
+        opened.close()
+
+
 @pytest.mark.parametrize(
     ("found", "result"),
     [([], "there is no USB serial port"), (["/dev/ttyUSB0"], None), (["/dev/ttyACM0", "/dev/ttyUSB0"], "several")],

@@ -148,6 +148,16 @@ def test_boards_shows_a_table(capsys, monkeypatch):
     assert "not at all" not in text
 
 
+def test_the_table_of_boards_names_the_download_and_breaks_no_name(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    (boards.BOARDS / "one_with_quite_a_long_name.py").write_text(BOARD.format(name="long", chip="esp32"))
+    boards.table()
+    text = capsys.readouterr().out
+    assert "one_with_quite_a_long_name" in text
+    assert "(ESP32_GENERIC)" in text
+    assert "https://micropython.org/download/NAME" in text
+
+
 def test_an_error_is_one_sentence_and_a_status(capsys):
     assert command.main(["flash", "--board", "kit", "--port", "/dev/nothing"]) == 1
     assert capsys.readouterr().err.startswith("make flash: FIRMWARE is missing.")

@@ -165,7 +165,7 @@ def test_a_port_without_tls_is_said(device, line, broker):  # noqa: F811
 
 def test_a_certificate_that_is_none_is_explained(device, line):  # noqa: F811
     (device.folder / "ca.crt").write_text("nothing of the kind")
-    for ca, words in (("ca.crt", "holds no certificate"), ("gone.crt", "there is no such file on the device")):
+    for ca, words in (("ca.crt", "holds no certificate"), ("gone.crt", "mpremote fs cp gone.crt :gone.crt + reset")):
         device.configure(line.tcp_port, 0, mqtt={"host": "localhost", "tls": True, "ca": ca})
         status, said = device.run()
         assert status == 1

@@ -29,8 +29,8 @@ def _read(path, key):
         with open(path, "rb") as file:
             return file.read()
     except OSError:
-        text = "mqtt." + key + ' = "' + path + '": there is no such file on the device. Copy it there: mpremote fs cp '
-        raise TlsError(text + path + " :" + path)
+        text = "mqtt." + key + ' = "' + path + '": there is no such file on the device. Copy it there, on your PC: '
+        raise TlsError(text + ".venv/bin/mpremote fs cp " + path + " :" + path + " + reset")
 
 
 def _blocks(data):

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from device import BOARDS, DeviceError
 
@@ -65,9 +65,13 @@ def buses(board: SimpleNamespace) -> str:
 
 def table() -> None:
     """Print all boards."""
-    shown = Table("BOARD", "chip", "network", "buses (bus.port)", "wiring", show_lines=True)
+    # A name that is broken in two cannot be copied.
+    first = Column("BOARD\n(MicroPython for it)", no_wrap=True)
+    shown = Table(first, "chip", "network", "buses (bus.port)", "wiring", show_lines=True)
     for name in names():
         board = load(name)
-        shown.add_row(name, board.CHIP, board.NETWORK or "of the system", buses(board), wiring(board))
+        download = f"\n({board.FIRMWARE})" if board.FIRMWARE else ""
+        shown.add_row(name + download, board.CHIP, board.NETWORK or "of the system", buses(board), wiring(board))
     Console().print(shown)
+    print("MicroPython: https://micropython.org/download/NAME, NAME as in brackets.")
     print("Next: make flash BOARD=... PORT=... FIRMWARE=file.bin, or make deploy BOARD=... if MicroPython is on it.")

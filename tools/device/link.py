@@ -70,7 +70,7 @@ class Board:
 
     def run(self, code: str) -> list[str]:
         """What the device prints for some code, line by line. Raises DeviceError."""
-        with _explained(self.port):
+        with _explained(self.port, answered=True):
             return self._transport.exec(code).decode(errors="replace").splitlines()
 
     def about(self) -> About:
@@ -175,8 +175,8 @@ def _enter(transport: SerialTransport) -> None:
 
 
 @contextlib.contextmanager
-def _explained(port: str) -> Iterator[None]:
-    """Turns what mpremote and pyserial raise into DeviceError."""
+def _explained(port: str, answered: bool = False) -> Iterator[None]:
+    """Turns what mpremote and pyserial raise into DeviceError. answered: MicroPython did so before."""
     try:
         yield
     except TransportExecError as error:
@@ -189,6 +189,11 @@ def _explained(port: str) -> Iterator[None]:
             f"The device on {port} could not do its part: {last}. What was installed before still runs."
         ) from None
     except TransportError as error:
+        if answered:
+            raise DeviceError(
+                f"The device on {port} stopped answering in the middle ({error}). Press its reset button, check cable "
+                "and power, then run the same command again: it goes on where it stopped."
+            ) from None
         raise DeviceError(
             f"No MicroPython answers on {port} ({error}). Is it on the board? If not: make flash BOARD=... PORT={port} "
             "FIRMWARE=file.bin. If it is: press the board's reset button and try again at once."
