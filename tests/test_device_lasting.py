@@ -162,7 +162,11 @@ def test_a_broker_that_is_stopped_for_60_s(fleet):
     fleet.all_live(mark)
 
 
-@pytest.mark.parametrize("garbage", [b"\xff" * 40, b"\x00" * 3000, b"\x30\xff\xff\xff\xff\x7f", b"\x20\x02\x00\x05"])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\xff" * 40, b"\x00" * 3000, b"\x30\xff\xff\xff\xff\x7f", b"\x20\x02\x00\x05"],
+    ids=["ones", "zeros", "endless length", "connack at the wrong time"],
+)
 def test_garbage_from_the_broker(fleet, garbage):
     time.sleep(STABLE_S)
     mark = fleet.mark()
