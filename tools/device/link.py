@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import struct
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ OLDEST = (1, 24)
 MPY = 6
 PATIENCE = 3  # seconds for a prompt
 _ATTEMPTS = 4
+_OPENINGS = 4  # half a second apart
 _PART = 1536  # bytes of a file in one command; a device needs three times as much heap for it
 
 
@@ -140,11 +142,7 @@ class Board:
 
 def open_board(port: str) -> Board:
     """Stop what runs on the device and get its raw REPL. Raises DeviceError."""
-    try:
-        transport = SerialTransport(port, timeout=PATIENCE)
-    except TransportError:  # it does not say why. (Every opening may reset a board, so this is not done before.)
-        ports.check(port)
-        raise DeviceError(f"{port} could not be opened: try again.") from None
+    transport = _open(port)
     with _explained(port):
         try:
             _enter(transport)
@@ -155,6 +153,18 @@ def open_board(port: str) -> Board:
                 transport.close()
             raise
     return board
+
+
+def _open(port: str) -> SerialTransport:
+    """The port for us alone. Something may hold it for a moment: ModemManager looks at a board just plugged in."""
+    for left in reversed(range(_OPENINGS)):
+        try:
+            return SerialTransport(port, timeout=PATIENCE)
+        except TransportError:  # it does not say why. (Every opening may reset a board, so this is not done before.)
+            if left:
+                time.sleep(0.5)
+    ports.check(port)
+    raise DeviceError(f"{port} could not be opened: try again.")
 
 
 def _enter(transport: SerialTransport) -> None:
