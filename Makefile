@@ -12,7 +12,7 @@ PACKS_ := $(call given,PACKS)
 CONFIG_ := $(call given,CONFIG)
 ARGS_ := $(call given,ARGS)
 FRAMES_ := $(call given,FRAMES)
-JOBS_ := $(or $(call given,JOBS),3)
+JOBS_ := $(or $(call given,JOBS),2)
 BOARD_ := $(call given,BOARD)
 FIRMWARE_ := $(call given,FIRMWARE)
 
@@ -35,7 +35,7 @@ help: ## this text
 	@echo '  make run      run the bridge; with nothing given: two simulated packs, its own broker, a live table'
 	@echo '                make run PORT=/dev/ttyUSB0 BROKER=192.168.1.10 [PACKS=1-4] [CONFIG=file] [ARGS="--log debug"]'
 	@echo '  make test     all tests, on CPython and on MicroPython; [FRAMES=dir] for recordings of your own, [ARGS="-k word"]'
-	@echo '                three files of tests side by side, for most of them wait; [JOBS=0] one behind the other'
+	@echo '                two files of tests side by side, for most of them wait; [JOBS=0] one behind the other'
 	@echo '  make lint     ruff and mypy'
 	@echo '  make bench    speed and memory figures as a table'
 	@echo '  make size     size of the compiled firmware by module'

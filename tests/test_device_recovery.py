@@ -13,7 +13,7 @@ import time
 
 import mp
 import pytest
-from test_device_end_to_end import CONFIG, Device, all_online, requests
+from test_device_end_to_end import CONFIG, Device, all_online, no_traceback, requests
 
 from jkbridge.simulator.make import make_line
 from jkbridge.simulator.server import Server
@@ -159,7 +159,7 @@ def test_an_error_after_a_minute_restarts_and_is_told_once(device, line, broker,
     time.sleep(2)
     assert device.end(signal.SIGINT) == 0
     assert [m for m in subscriber.messages[mark:] if m.topic.endswith("/event")] == []
-    assert "Traceback" not in device.said()[at:]
+    no_traceback(device, at)
 
 
 def test_the_last_three_tracebacks_are_kept(device, line, broker):
