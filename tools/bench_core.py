@@ -130,8 +130,11 @@ def measure_frames(answers, clock, count):
             start = clock()
             bridge.next_message(line.now)
             end = clock()
-            if not is_message(bridge.message, b"/live"):
-                raise RuntimeError("the first message after a live frame is not its own")
+            while not is_message(bridge.message, b"/live"):  # something else was due before it
+                start = clock()
+                if not bridge.next_message(line.now):
+                    raise RuntimeError("no message came of a live frame")
+                end = clock()
             encoded.append(end - start - idle)
             size = bridge.message.end - bridge.message.topic_end
         line.drain()
