@@ -10,6 +10,7 @@ import errno
 from jkcore import clock, log
 from jkcore.shim import const
 from jkdevice import blocking, oserrors
+from jkdevice.asking import Asking
 from jkdevice.backoff import Backoff
 
 _PATIENCE_MS = const(5000)  # a bus that is never idle may not keep the bridge offline for ever
@@ -18,14 +19,14 @@ _SLOW_MS = const(1000)  # a name look-up worth a word
 _CUT = "the connection was cut"
 
 
-class Link:
+class Link(Asking):
     """Base of mqtt.Session, which gives _ask() (what to do with a new socket) and _drop(reason)."""
 
     def __init__(self, host, port, log, ticks, net):
+        super().__init__()
         self.idle = True  # set by the loop: no answer is awaited on a bus, a step that blocks may start
         self.network = None  # of the package network; None: the system has one
         self.tls = None  # of tls.py; None: without
-        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up
         self._host = host
         self._port = port
         self._where = "The MQTT broker " + host + ":" + str(port)
@@ -35,7 +36,6 @@ class Link:
         self._backoff = Backoff(60)
         self._sock = None
         self._row = None  # address of the broker
-        self._asking = None  # a look-up under way
         self._wrapped = False  # TLS is on the socket
         self._failures = 0  # in a row, at this address
         self._quiet = -1  # the last time the bus was idle
@@ -69,8 +69,8 @@ class Link:
 
     def _begin(self, now):
         """The next step of a new connection, one a turn; one that blocks only while the bus is idle."""
-        if self._asking is not None:
-            self._look_up(now)
+        if self._asked is not None:
+            self._resolve(now)
             return
         if not self._may_block(now):
             return
@@ -101,35 +101,22 @@ class Link:
         return self.idle or clock.since(now, self._quiet) >= _PATIENCE_MS
 
     def _resolve(self, now):
+        try:
+            if self.lookup is None:
+                self._ask_system()
+                return
+            address = self._address_of(self._host, now)
+            if address is not None:
+                self._reached = now
+                self._row = self._net.resolve(address, self._port)
+        except Exception as error:
+            text = "The name of the MQTT broker, " + self._host + ", cannot be looked up (" + oserrors.words(error)
+            self._fail(text + "). Check mqtt.host and the network.")
+
+    def _ask_system(self):
         start = self._ticks()
-        try:
-            if self.lookup is not None:
-                self._asking = self.lookup(self._host, now)
-                return
-            self._row = self._net.resolve(self._host, self._port)
-            self._note_blocked(clock.since(self._ticks(), start))
-        except Exception as error:
-            self._not_found(error)
-
-    def _look_up(self, now):
-        try:
-            address = self._asking.poll(now)
-            if address is None:
-                return
-            self._reached = now
-            self._row = self._net.resolve(address, self._port)
-        except Exception as error:
-            self._not_found(error)
-        self._stop_asking()
-
-    def _stop_asking(self):
-        if self._asking is not None:
-            self._asking.close()
-            self._asking = None
-
-    def _not_found(self, error):
-        text = "The name of the MQTT broker, " + self._host + ", cannot be looked up (" + oserrors.words(error)
-        self._fail(text + "). Check mqtt.host and the network.")
+        self._row = self._net.resolve(self._host, self._port)
+        self._note_blocked(clock.since(self._ticks(), start))
 
     def _note_blocked(self, took):
         blocking.note(took)

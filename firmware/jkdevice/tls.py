@@ -11,6 +11,7 @@ import time
 from jkcore import clock, log
 from jkcore.shim import const
 from jkdevice import blocking
+from jkdevice.asking import Asking
 from jkdevice.backoff import Backoff
 
 _BUILT = const(2025)  # a clock that says an earlier year was never set
@@ -46,7 +47,7 @@ def _blocks(data):
     return out
 
 
-class Tls:
+class Tls(Asking):
     """config: the configuration's `mqtt` table; log(level, text); ticks() -> 30-bit ms. Raises TlsError."""
 
     def __init__(self, config, log, ticks):
@@ -54,8 +55,7 @@ class Tls:
             import tls
         except ImportError:
             raise TlsError("mqtt.tls = true needs MicroPython 1.23 or newer: this one has no module tls")
-        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up
-        self._asking = None  # a look-up under way
+        super().__init__()
         self._host = config["host"]
         self._log = log
         self._ticks = ticks
@@ -85,29 +85,17 @@ class Tls:
         if time.gmtime()[0] >= _BUILT:
             return True
         try:
-            if self._asking is not None:
-                address = self._asking.poll(now)
+            if self._asked is not None or self._backoff.due(now):
+                address = _NTP if self.lookup is None else self._address_of(_NTP, now)
                 if address is not None:
                     self._set_clock(address)
-                    self._stop_asking()
-            elif self._backoff.due(now):
-                if self.lookup is None:
-                    self._set_clock(_NTP)
-                else:
-                    self._asking = self.lookup(_NTP, now)
         except Exception as error:
-            self._stop_asking()
             wait = self._backoff.failed(now)
             text = "The clock cannot be set by NTP (" + str(error) + "), and without it no certificate can be checked. "
             text += "The device needs UDP port 123 to the internet. Next try in " + str((wait + 999) // 1000) + " s."
             self._log(log.DEBUG if self._said else log.WARNING, text)
             self._said = True
         return False
-
-    def _stop_asking(self):
-        if self._asking is not None:
-            self._asking.close()
-            self._asking = None
 
     def _set_clock(self, host):
         start = self._ticks()

@@ -111,6 +111,27 @@ class FakeNet:
         return len([sock for sock in self.sockets if not sock.closed])
 
 
+class FakeLookup:
+    """A network.dns.Lookup, and its maker. `answer`: an address, None for not yet, or an exception."""
+
+    def __init__(self):
+        self.asked = []
+        self.answer = None
+        self.closed = 0
+
+    def __call__(self, name, now):
+        self.asked.append(name)
+        return self
+
+    def poll(self, now):
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def close(self):
+        self.closed += 1
+
+
 class Message:
     """As jkcore.message.Message: seven bytes free before the topic."""
 

@@ -3,7 +3,7 @@
 import errno
 import sys
 
-from device_fakes import FakeBridge, FakeNet, FakeSocket, Log, Message, refused, umqtts
+from device_fakes import FakeBridge, FakeLookup, FakeNet, FakeSocket, Log, Message, refused, umqtts
 
 from jkdevice import blocking, mqtt
 from jkdevice.mqtt_reader import CONNACK, GARBAGE, NONE, PINGRESP, PUBLISH, SUBACK, Reader
@@ -790,27 +790,6 @@ class FakeWay:
     def renew(self, now):
         self.renewed.append(now)
         self.up = False
-
-
-class FakeLookup:
-    """Answers when told to."""
-
-    def __init__(self):
-        self.asked = []
-        self.answer = None
-        self.closed = 0
-
-    def __call__(self, name, now):
-        self.asked.append(name)
-        return self
-
-    def poll(self, now):
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-    def close(self):
-        self.closed += 1
 
 
 def on_wifi():

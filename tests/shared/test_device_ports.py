@@ -2,7 +2,7 @@
 
 import errno
 
-from device_fakes import FakeNet, Log, refused
+from device_fakes import FakeLookup, FakeNet, Log, refused
 
 from jkdevice.ports import tcp_port, uart_port
 
@@ -116,33 +116,12 @@ def test_tcp_line_that_cannot_be_opened_is_tried_for_ever_and_said_once():
     assert bus.kinds() == ["closed", "opened"]
 
 
-class Lookup:
-    """A network.dns.Lookup, and its maker."""
-
-    def __init__(self):
-        self.asked = []
-        self.answer = None
-        self.closed = 0
-
-    def __call__(self, name, now):
-        self.asked.append(name)
-        return self
-
-    def poll(self, now):
-        if isinstance(self.answer, OSError):
-            raise self.answer
-        return self.answer
-
-    def close(self):
-        self.closed += 1
-
-
 def test_a_name_of_a_tcp_line_is_looked_up_without_waiting():
     port, bus, net = tcp()
     where = []
     real = net.resolve
     net.resolve = lambda host, number: where.append((host, number)) or real(host, number)
-    port.lookup = lookup = Lookup()
+    port.lookup = lookup = FakeLookup()
     for now in range(0, 3000, 100):
         port.poll(now)
     assert lookup.asked == ["gateway"]
@@ -156,7 +135,7 @@ def test_a_name_of_a_tcp_line_is_looked_up_without_waiting():
 
 def test_a_name_of_a_tcp_line_that_is_not_found_is_said_and_asked_again():
     port, bus, _ = tcp()
-    port.lookup = lookup = Lookup()
+    port.lookup = lookup = FakeLookup()
     lookup.answer = OSError("the DNS server does not know this name")
     for now in range(0, 30000, 100):
         port.poll(now)

@@ -5,8 +5,7 @@ Handshakes and certificates with the real module: tests/test_device_network_end_
 
 import sys
 
-from device_fakes import Log
-from test_device_ports import Lookup
+from device_fakes import FakeLookup, Log
 
 from jkdevice import blocking
 from jkdevice import tls as secured
@@ -55,7 +54,7 @@ class World:
     def __init__(self):
         self.log = Log()
         self.fake = Modules()
-        self.lookup = Lookup()
+        self.lookup = FakeLookup()
 
     def __enter__(self):
         self.saved = [(name, sys.modules.get(name)) for name in ("tls", "ntptime")]

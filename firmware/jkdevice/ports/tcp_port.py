@@ -7,6 +7,7 @@ A non-blocking socket reads like machine.UART: whatever is there, in pieces of a
 from jkcore import clock, log
 from jkcore.shim import const
 from jkdevice import oserrors
+from jkdevice.asking import Asking
 from jkdevice.backoff import Backoff
 
 _SIZE = const(512)  # a frame with its ack is 308 bytes
@@ -31,18 +32,17 @@ def parse(text):
     return [host, int(digits)]
 
 
-class TcpPort:
+class TcpPort(Asking):
     """The line of one bus. address: "tcp://host:port"; net: resolve, start, made and close as in
     jkdevice.net.
     """
 
     def __init__(self, bus, address, log, net):
+        super().__init__()
         where = parse(address)
         self.bus = bus
         self.buf = bytearray(_SIZE)
         self.host = where[0]
-        self.lookup = None  # maker of a network.dns.Lookup; None: the system looks names up
-        self._asking = None  # a look-up under way
         self._port = where[1]
         self._name = "The serial line " + address
         self._log = log
@@ -82,21 +82,11 @@ class TcpPort:
 
     def _resolve(self, now):
         """True when the address is known. Raises OSError."""
-        address = self.host
-        if self.lookup is not None:
-            if self._asking is None:
-                self._asking = self.lookup(address, now)
-            address = self._asking.poll(now)
-            if address is None:
-                return False
-            self._stop_asking()
+        address = self.host if self.lookup is None else self._address_of(self.host, now)
+        if address is None:
+            return False
         self._row = self._net.resolve(address, self._port)
         return True
-
-    def _stop_asking(self):
-        if self._asking is not None:
-            self._asking.close()
-            self._asking = None
 
     def read(self):
         """Read what is there into buf: number of bytes, 0 for nothing."""
