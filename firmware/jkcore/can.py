@@ -65,6 +65,12 @@ def classify(ident: int, extended: bool) -> int:
     return codes.UNDOCUMENTED << 4 if ident == _UNDOCUMENTED_ID else NOBODY
 
 
+def byte_of(name: str) -> int:
+    """Where the first byte of a live field stands among the raw messages of a CanPack, eight bytes each."""
+    place = PLACES[table.find(name, 2)]
+    return 8 * MESSAGES[place] + (BITS[place] >> 3)
+
+
 def _add(r: int, count: int, place) -> None:
     """Take down the place of `count` rows from row `r` on."""
     for i in range(count):

@@ -11,9 +11,12 @@ from jkcore import pack as pk
 from jkcore.clock import after, since
 from jkcore.fields import codes
 from jkcore.log import DEBUG, WARNING, say
-from jkcore.pack import u32
+from jkcore.pack import u16, u32
 from jkcore.shim import const
 
+# BATT_ST1 is the first of a pack's raw messages: these are places in the message, too
+_VOLTAGE = can.byte_of("pack_voltage")
+_SOC = can.byte_of("soc")
 _FIRST = const(4000)  # ms: after so long values are published even if some messages have not come yet
 # Values that jump back and forth are those of two packs: weight of a jump, and from where on there is no doubt. Each
 # BATT_ST1 without one, ten a second, takes 1 away.
@@ -149,7 +152,7 @@ class CanHearing:
     def _battery(self, pack, data, now: int) -> None:
         """The message that shows that a pack is there."""
         if pack.fresh & 1:
-            jump = data[4] - pack.raw[4]
+            jump = data[_SOC] - pack.raw[_SOC]
             self._weigh(pack, jump > _JUMP or jump < -_JUMP, now)
         elif pack.due < 0:
             pack.due = after(now, _FIRST)
@@ -196,5 +199,4 @@ class CanHearing:
 
 def _is_plausible(data) -> bool:
     """False for a BATT_ST1 no battery can send: no voltage, more than 250 V, more than 100 %."""
-    voltage = data[0] | data[1] << 8
-    return 0 < voltage <= _MOST_VOLTS and data[4] <= 100
+    return 0 < u16(data, _VOLTAGE) <= _MOST_VOLTS and data[_SOC] <= 100

@@ -16,6 +16,13 @@ from jkcore.pack import Pack, power_mw, s16, u16, u32
 from jkcore.shim import const
 
 _MESSAGES = const(19)
+_VOLTAGE = can.byte_of("pack_voltage")
+_CURRENT = can.byte_of("current")
+_HIGHEST = can.byte_of("cell_voltage_max")
+_LOWEST = can.byte_of("cell_voltage_min")
+_FULL = can.byte_of("capacity_full")
+_CYCLED = can.byte_of("cycle_capacity")
+_CYCLES = can.byte_of("cycle_count")
 _STALE = const(5000)
 _SILENCE = const(3000)  # of alarms and faults: they are gone
 _ALIVE = const(1000)  # while BATT_ST1 is not older than this
@@ -136,10 +143,9 @@ class CanPack(Pack):
     def unwrap(self) -> None:
         """A BATT_ST2 came: how often has the 16-bit count of cycled Ah begun again (section 4.5)? What cycles and full
         capacity say is believed until they fit no more; from then on it is counted."""
-        at = 8 * codes.BATT_ST2
-        full = u16(self.raw, at + 2)
-        cycled = u16(self.raw, at + 4)
-        cycles = u16(self.raw, at + 6)
+        full = u16(self.raw, _FULL)
+        cycled = u16(self.raw, _CYCLED)
+        cycles = u16(self.raw, _CYCLES)
         if self._wraps >= 0 and cycled + _WRAP // 2 < self._cycled:
             self._wraps += 1
         self._cycled = cycled
@@ -245,8 +251,7 @@ class CanPack(Pack):
             return self.burst.count
         if kind == codes.CELL_MEAN:
             return self.burst.mean
-        at = 8 * codes.CELL_VOLT
-        delta = u16(self.raw, at) - u16(self.raw, at + 3)
+        delta = u16(self.raw, _HIGHEST) - u16(self.raw, _LOWEST)
         return delta if delta >= 0 else None
 
     def _cell(self, r: int) -> int:
@@ -254,8 +259,8 @@ class CanPack(Pack):
         return u16(self.raw, 8 * codes.CELLS + at) if self._plain else u16(self.burst.shown, at)
 
     def _power(self):
-        voltage = 100 * u16(self.raw, 0)
-        current = 100 * (u16(self.raw, 2) - 4000)
+        voltage = 100 * u16(self.raw, _VOLTAGE)
+        current = 100 * (u16(self.raw, _CURRENT) - 4000)
         if voltage > 250000 or not -_MOST_CURRENT < current < _MOST_CURRENT:
             return self._counted(None)
         return power_mw(voltage, -current if self._inverted else current)

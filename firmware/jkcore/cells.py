@@ -9,9 +9,15 @@ either; what the lowest cell lacks (a broken sense wire) is no cell that is miss
 
 from array import array
 
+from jkcore import can
 from jkcore.clock import since
+from jkcore.pack import u16
 from jkcore.shim import const
 
+# Of the raw messages in front of the cells
+_VOLTAGE = can.byte_of("pack_voltage")
+_HIGHEST = can.byte_of("cell_voltage_max")
+_LOWEST = can.byte_of("cell_voltage_min")
 GROUPS = const(7)
 _MOST = const(25)  # cells
 _APART = const(700)  # ms: a message so long after the first of a burst belongs to the next one
@@ -95,10 +101,9 @@ class Cells:
         total = 0
         for i in range(start, start + 2 * self._highest, 2):
             total += raw[i] | raw[i + 1] << 8
-        # BATT_ST1 is the first message, with the voltage of the pack in 0.1 V; CELL_VOLT is the second, with those of
-        # the highest and the lowest cell in mV. A 25th of the pack is the least a missing cell takes away.
-        spread = (raw[8] | raw[9] << 8) - (raw[11] | raw[12] << 8)
-        if not total or 30 * (total + spread) < 2900 * (raw[0] | raw[1] << 8):
+        # Cells in mV, the pack in 0.1 V. A 25th of the pack is the least a missing cell takes away.
+        spread = u16(raw, _HIGHEST) - u16(raw, _LOWEST)
+        if not total or 30 * (total + spread) < 2900 * u16(raw, _VOLTAGE):
             return False
         shown = self.shown
         for i in range(8 * GROUPS):
