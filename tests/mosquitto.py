@@ -4,7 +4,7 @@ with Broker(folder) as broker:                       anonymous, on a free port o
 with Broker(folder, user="u", password="p") as ...   only with that password
 with Broker(folder, tls=True) as broker:             TLS, trusted through the file broker.ca
     Broker(folder, tls=True, client_certificates=True)   and clients must show broker.client_cert, .client_key
-    broker.stop() .start() .restart() .kill() .freeze() .thaw() .wipe() .log()
+    broker.stop() .start() .restart() .kill() .freeze() .thaw() .wipe() .log() .wait_log()
 
 with Subscriber(broker, "jkbms/#") as heard:
     heard.wait_for(lambda m: m.topic.endswith("/live"))
@@ -188,6 +188,15 @@ class Broker:
         """Everything mosquitto has logged so far, over all its starts."""
         file = self.folder / "mosquitto.log"
         return file.read_text(errors="replace") if file.exists() else ""
+
+    def wait_log(self, text: str, timeout: float = 10) -> None:
+        """Until its log contains `text`, upper and lower case alike: what it sends to others goes out before
+        it has logged everything that led to it.
+        """
+        deadline = time.monotonic() + timeout
+        while text.lower() not in self.log().lower():
+            assert time.monotonic() < deadline, f"{text!r} is not logged within {timeout} s:\n{self.log()}"
+            time.sleep(0.02)
 
     def __enter__(self) -> Self:
         try:
