@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import core_bytes as cb
@@ -235,6 +236,23 @@ def test_a_broker_that_cannot_be_used_is_named(broker: Broker, tmp_path: Path) -
     assert trouble == ""
     assert messages["jkbms/1/link"] == ("{}", True)
     assert time.monotonic() - began < 20  # it does not wait for more than there is
+
+
+def test_what_is_said_anew_while_it_is_heard_is_retained_all_the_same(broker: Broker) -> None:
+    mqtt = {"host": "127.0.0.1", "port": broker.port, "user": "", "password": "", "tls": False}
+    with Subscriber(broker, "jkbms/#") as other, ThreadPoolExecutor(1) as pool:
+        for topic, payload in (("1/about", b"{}"), ("bridge/info", b"{}"), ("1/availability", b"online")):
+            other.publish(f"jkbms/{topic}", payload, retain=True, qos=1)
+        listening = pool.submit(heard, mqtt, "jkbms", 30)
+        broker.wait_log("jkbms/+/about (QoS 0)")
+        broker.wait_log("(d0, q0, r1, m0, 'jkbms/1/about'")
+        other.publish("jkbms/1/about", b'{"again": 1}', retain=True, qos=1)
+        for topic in ("1/link", "bridge/health"):
+            other.publish(f"jkbms/{topic}", b"{}")
+        messages, trouble = listening.result(30)
+    assert trouble == ""
+    assert messages["jkbms/1/about"] == ('{"again": 1}', True)
+    assert messages["jkbms/1/link"] == ("{}", False)
 
 
 def test_words_everybody_uses_are_not_searched_for_but_named() -> None:

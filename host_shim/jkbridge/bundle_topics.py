@@ -38,7 +38,9 @@ def heard(mqtt: dict[str, Any], base: str, wait: float) -> tuple[dict[str, tuple
     def on_message(_client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
         with changed:
             payload = message.payload[:_LONGEST].decode("utf-8", "replace")
-            messages[message.topic] = (payload, bool(message.retain))
+            # A retained topic said anew meanwhile comes without the mark: the broker keeps it all the same.
+            retained = bool(message.retain) or messages.get(message.topic, ("", False))[1]
+            messages[message.topic] = (payload, retained)
             changed.notify()
 
     client = new_client(mqtt, "bundle", _CONNECT_S)
