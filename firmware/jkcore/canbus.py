@@ -140,13 +140,15 @@ class CanBus(CanHearing):
                 say(self._log, WARNING, texts.OFFLINE, pack.id, since(now, pack.last_live) // 1000, why, pack.address)
             return
         ended = pack.age(now)
-        if pack.burst.starving(now):
-            say(self._log, WARNING, texts.CAN_STARVED, pack.id)
         if pack.notes[pk.CONFLICT] >= 0:
             if since(now, pack.notes[pk.CONFLICT]) < _CONFLICT:
                 return
             pack.notes[pk.CONFLICT] = -1
             say(self._log, INFO, texts.TRUSTED, pack.address)
+            pack.forget_live()  # what was learnt of cells and cycles is of both
+            return
+        if pack.burst.starving(now):
+            say(self._log, WARNING, texts.CAN_STARVED, pack.id)
         if since(now, pack.last_live) > _FRESH:
             return  # nothing old is told as live
         if reached(now, pack.due) or pack.complete() and not pack.online:

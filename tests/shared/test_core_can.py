@@ -177,6 +177,14 @@ def test_nothing_can_be_sent():
     assert len([text for text in line.warnings() if "0x18F0F428" in text and "another device" in text]) == 1
 
 
+def test_a_control_frame_is_told_however_short_it_is():
+    line = Can()
+    line.feed(CONTROL, bytes(8), 0, 4)
+    line.feed(CONTROL, bytes(8), 0, 8 | can.REMOTE)
+    assert line.bus.orders == 1 and line.bus.rejects[canhearing.SHORT] == line.bus.rejects[canhearing.REMOTE] == 1
+    assert [text for text in line.warnings() if "0x18F0F428" in text]
+
+
 # values
 
 
@@ -415,6 +423,12 @@ def test_a_count_that_begins_again_is_noticed_even_where_capacity_has_faded():
     assert cycled((2800, 65500, 23), (2600, 10, 23), (2600, 20, 30)) == 6555.6
 
 
+def test_a_history_that_was_wiped_is_no_count_that_begins_again():
+    assert cycled((2800, 40000, 14), (2800, 0, 0)) == 0.0
+    assert cycled((2800, 32875, 35), (2800, 5, 0)) == 0.5
+    assert cycled((2800, 32875, 35), (2500, 32870, 35)) == 9840.6  # restarted: what was not saved yet is lost
+
+
 # V1
 
 
@@ -496,6 +510,26 @@ def test_two_batteries_with_one_address_are_told_and_not_shown():
     line.run(65000, first)
     assert line.texts("0/availability")[-1] == "online"
     assert [text for level, text in line.said if "one pack answers again" in text]
+
+
+def test_what_was_learnt_of_two_batteries_is_forgotten_when_one_is_left():
+    for stays in (0, 1):
+        line = Can(interval=1)
+        batteries = [Battery(line), Battery(line, cells=8, soc=60)]
+        batteries[0].cycled = (2273, 2800, 9000, 3)
+        batteries[1].cycled = (2273, 2800, 62000, 22)
+        line.run(8000, batteries[0])
+
+        def both(n):
+            for battery in batteries:
+                battery(n)
+
+        line.run(20000, both)
+        assert not [text for text in line.warnings() if "always lost" in text]
+        line.run(70000, batteries[stays])
+        live = line.payloads("0/live")[-1]
+        assert live["cycle_capacity"] == (900, 6200)[stays], live
+        assert live["cell_count"] == (16, 8)[stays] and len(cells_of(line)) == (16, 8)[stays]
 
 
 def test_two_batteries_alike_are_known_by_their_run_times():
