@@ -240,6 +240,25 @@ def test_a_wrong_pair_is_reported_once():
     assert "RS485 are published" in told[0]
 
 
+def test_two_batteries_of_a_bank_taken_for_each_other_are_known_by_their_run_times():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
+    ours = rs485.slaves[1].battery
+    line = make_can([0], batteries=[ours])
+    street = Street([rs485, line], pack=[{"id": "1", "rs485": 1, "can": 0}])
+    hear = street.bridge.buses[1].feed_frame
+
+    def of_another(ident, flags, data, now):
+        """The same in all, but switched on an hour later."""
+        if ident == 0x18F428F4:
+            data = (int.from_bytes(data[:4], "little") - 3600).to_bytes(4, "little") + data[4:]
+        hear(ident, flags, data, now)
+
+    street.bridge.buses[1].feed_frame = of_another
+    street.run(100)
+    assert len(street.warnings()) == 1
+    assert "contradicted each other for a minute (total_runtime: " in street.warnings()[0]
+
+
 def test_unpaired_they_are_two():
     rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
     street = Street([rs485, make_can([1], batteries=[rs485.slaves[1].battery])])
