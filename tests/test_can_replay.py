@@ -60,6 +60,20 @@ def test_the_recorded_battery(capsys: pytest.CaptureFixture[str], frames_dir: Pa
     assert last["cell_count"] == 16
 
 
+def test_a_log_whose_clock_was_set_is_played_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A computer without a clock of its own: it begins in 1970 and learns the time of day later."""
+    path = tmp_path / "x.log"
+    write_log(make_can([0]), str(path), 9)
+    early = path.read_text()
+    write_log(make_can([0], cells=8), str(path), 9)
+    path.write_text(early + path.read_text().replace("(", "(179572"))
+    found = [told["cell_count"] for told in live(run(capsys, str(path)), "0")]
+    assert (found[0], found[-1]) == (16, 8)
+    keys = ("kind=can", "interface=file", f"channel={path}")
+    assert cli.main(["doctor", *(word for key in keys for word in ("--set", f"bus.{key}"))]) == 0
+    assert "8 cells" in capsys.readouterr().out
+
+
 def test_logs_follow_one_another_and_stand_beside_rs485(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     for name, address in (("a", 1), ("b", 2)):
         write_log(make_can([address]), str(tmp_path / f"{name}.log"), 9)

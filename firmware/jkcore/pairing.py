@@ -15,8 +15,8 @@ from jkcore.shim import const
 
 _LASTING = const(60000)  # ms: so long two sources must contradict each other before anything is said
 _LIVE = const(2)
-# What both have and what changes slowly, with the difference that is none: both are read at different moments. Batteries
-# of one bank may agree in all but the run time.
+# What both have and what changes slowly, with the difference that is none: both are read at different moments.
+# Batteries of one bank may agree in all but the run time.
 SAME = (
     ("pack_voltage", 1500), ("soc", 2), ("capacity_full", 3000), ("cycle_count", 1), ("current", 0),
     ("total_runtime", 20),

@@ -520,11 +520,7 @@ def test_what_was_learnt_of_two_batteries_is_forgotten_when_one_is_left():
         batteries[1].cycled = (2273, 2800, 62000, 22)
         line.run(8000, batteries[0])
 
-        def both(n):
-            for battery in batteries:
-                battery(n)
-
-        line.run(20000, both)
+        line.run(20000, lambda n, b=batteries: [battery(n) for battery in b])
         assert not [text for text in line.warnings() if "always lost" in text]
         line.run(70000, batteries[stays])
         live = line.payloads("0/live")[-1]
