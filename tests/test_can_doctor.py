@@ -236,13 +236,16 @@ def test_a_bus_is_chosen_by_name_port_or_number(capsys: pytest.CaptureFixture[st
     assert "there is no such bus" in capsys.readouterr().out
 
 
-def test_a_log_of_errors_alone_says_what_to_do(capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    log = tmp_path / "x.log"
-    write_log(make_can([1], acknowledged=False), str(log), 12)
-    code, out, _ = command(capsys, "file", str(log))
+def test_a_log_of_errors_alone_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_log(make_can([1], acknowledged=False), "x.log", 12)
+    Path("x.log").rename("x")
+    code, out, _ = command(capsys, "file", "x")
     assert code == 1
     assert "Verdict (wrong_bitrate)" in out
-    assert "What to do: file:" in out
+    assert "What to do: file:x: only errors come" in out  # and no picture in the place of :x:
 
 
 def test_logs_without_a_frame_are_the_file_s_fault_and_keep_their_name(
