@@ -552,6 +552,23 @@ def test_a_jump_of_the_charge_and_a_restart_are_no_second_battery():
     assert line.warnings() == [] and line.payloads("0/live")[-1]["soc"] == 100
 
 
+def test_a_battery_that_is_configured_and_never_heard_is_missed_once():
+    line = Can(packs=[0, 3])
+    line.run(40000)
+    assert line.warnings() == []  # nothing comes at all: the port says that
+    battery = Battery(line)
+    line.run(29000, battery)
+    assert line.warnings() == []
+    line.run(30000, battery)
+    told = [text for text in line.warnings() if "has not been heard" in text]
+    assert len(told) == 1 and told[0].startswith("pack 3 has not been heard on CAN: nothing comes from address 3")
+    assert line.texts("3/availability")[-1] == "offline" and line.texts("0/availability")[-1] == "online"
+    line = Can()
+    line.bridge.received(b"jkbms/3/availability", b"online", True, False, line.now())
+    line.run(40000, Battery(line))
+    assert line.warnings() == []  # an earlier run knew it, nobody asked for it
+
+
 def test_packs_of_a_bus_live_side_by_side():
     line = Can()
     batteries = [Battery(line, address, soc=50 + address) for address in range(12)]
