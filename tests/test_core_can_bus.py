@@ -8,6 +8,7 @@ import pytest
 from core_street import Street
 
 from jkbridge.simulator import make_can, make_line
+from jkcore.clock import since
 from jkcore.fields import table
 
 # What a message on CAN says is at most that old when a live message tells it, and the model moves on meanwhile.
@@ -275,6 +276,23 @@ def test_a_paired_battery_takes_commands_over_rs485():
     street.run(10)
     assert street.payloads("jkbms/1/result")[-1]["status"] == "ok"
     assert street.payloads("jkbms/1/settings")[-1]["balance_switch"] == "OFF"
+
+
+def test_a_calibration_of_a_pair_is_compared_with_what_rs485_measures_now():
+    street = crossing(interval=60, writes="all")
+    street.plugged[1] = False
+    street.run(30)
+    street.plugged[1] = True
+    pair = street.bridge.packs[0]
+    while since(street.now, pair.last_live) > 100:  # CAN has told values just now
+        street.run(0.1)
+    read = pair.heard_at
+    assert since(street.now, read) > 20_000
+    volts = str(live_of(street, "1")["pack_voltage"])
+    street.bridge.received(b"jkbms/1/set/calibrate_voltage", f"{volts} CONFIRM 1".encode(), False, False, street.now)
+    street.run(12)
+    assert street.payloads("jkbms/1/result")[-1]["status"] == "ok"
+    assert since(pair.heard_at, read) > 20_000
 
 
 def removed(street, start):

@@ -34,7 +34,7 @@ class PairedPack(Pack):
         self.owner = can.owner = self
         self.bus = None
         self._log = log
-        self._heard_at = -1  # time of the last live frame over RS485
+        self.heard_at = -1  # time of the last live frame over RS485
         self._lost = False  # RS485 was good once and is stale now
         self._told = self._can_told = 0  # signatures while a source was good
         self._odd_since = -1
@@ -44,7 +44,7 @@ class PairedPack(Pack):
 
     def heard(self, now: int) -> None:
         """A live frame came over RS485."""
-        self._heard_at = now
+        self.heard_at = now
         self._compare(now)
 
     def came_back(self) -> bool:
@@ -55,7 +55,7 @@ class PairedPack(Pack):
 
     def check(self, now: int) -> bool:
         """True, once, when RS485 has become stale while CAN goes on."""
-        if not self.on_rs485() or since(now, self._heard_at) <= self.bus.stale_after(self):
+        if not self.on_rs485() or since(now, self.heard_at) <= self.bus.stale_after(self):
             return False
         super().forget_live()
         self._lost = True
@@ -117,7 +117,7 @@ class PairedPack(Pack):
         """What its last live frame over RS485 had it still has, be that silent now: no entity goes for that. The
         levels of alarms on CAN add nothing to the alarm word of RS485."""
         held = self._held
-        if self._heard_at >= 0:
+        if self.heard_at >= 0:
             self._held |= 1 << _LIVE
         found = super().present(r)
         self._held = held
@@ -134,7 +134,7 @@ class PairedPack(Pack):
 
     def untold(self) -> int:
         """CAN's word of faults ends at bit 17 (protocol/can.md section 4.7); only CAN has more_alarms()."""
-        untold = 0xFFFC if self._heard_at >= 0 and not self.on_rs485() else 0
+        untold = 0xFFFC if self.heard_at >= 0 and not self.on_rs485() else 0
         return untold if self.can.online else untold | 0x10000
 
     def put_more_alarms(self, message, more: int, comma: bool) -> None:
