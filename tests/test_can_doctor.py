@@ -102,6 +102,18 @@ def test_errors_beside_good_frames_are_the_cable():
     assert words(told(line))[0] == "error_frames"
 
 
+def test_a_battery_that_falls_silent_while_others_go_on_has_no_values():
+    line = make_can([0, 3])
+    line.fault("silence", 3, start=3)
+    found = heard(frames_of(line))
+    first = can_findings.judge(found, [])[0]
+    assert (first.code, first.healthy) == ("went_silent", False)
+    assert first.text == "address 3 was heard, then no more, others still are"
+    other, silent = can_findings.pack_facts(found)
+    assert other["voltage"] > 40
+    assert (silent["address"], silent["voltage"], silent["soc"], silent["cells"]) == (3, None, None, None)
+
+
 def test_short_frames_and_values_no_battery_has():
     line = make_can([0])
     line.fault("short", rate=0.05)
