@@ -50,6 +50,7 @@ class CanPack(Pack):
     the message, for decoding one alone."""
 
     asks = False
+    named = 18  # those behind are on CAN whatever a maker took them for (protocol/can.md section 4.7)
 
     def __init__(self, pack_id: bytes, address: int, name: str, inverted: bool, plain: bool = False):
         super().__init__(pack_id, address, name, False)

@@ -127,7 +127,10 @@ class PairedPack(Pack):
         return super().scaled(r) if super().present(r) else self.can.scaled(r)
 
     def half(self, r: int, high: bool) -> int:
-        return super().half(r, high) if super().present(r) else self.can.half(r, high)
+        """Of CAN's word only the bits that mean the same on both buses: the first 18."""
+        if super().present(r):
+            return super().half(r, high)
+        return self.can.half(r, high) & (3 if high else 0xFFFF)
 
     def more_alarms(self) -> int:
         return self.can.more_alarms() if self.can.online else 0

@@ -475,6 +475,19 @@ def test_alarms_and_faults_end_by_silence_while_the_battery_is_heard():
     assert [text for text in line.warnings() if text.endswith("alarms now: none")]
 
 
+def test_faults_behind_the_last_that_is_documented_have_no_name():
+    line = Can()
+    battery = Battery(line)
+    line.run(10000, battery)
+    battery.faults = words(0x8000, 0x800A)
+    line.run(6000, battery)
+    bits = ["discharge_overtemp", "discharge_mos_fault", "bit_19", "bit_31"]
+    live = line.payloads("0/live")[-1]
+    assert live["alarm_list"] == line.payloads("0/event")[0]["alarms"] == bits
+    assert live["alarms"] == 0x800A8000
+    assert line.warnings()[-1].endswith("alarms now: discharge overtemp, discharge mos fault, bit 19, bit 31")
+
+
 def test_alarms_are_not_cleared_because_the_whole_bus_is_silent():
     line = Can()
     battery = Battery(line)
