@@ -123,6 +123,16 @@ def test_a_clock_that_was_set_does_not_stop_the_log():
     assert [frame.at for frame in can_log.parse(text.encode()).frames] == [0, day, day + 1000, day + 1000, day + 2250]
 
 
+def test_the_explanations_of_error_frames_are_no_damage():
+    text = (
+        "  can0  20000088   [8]  00 00 00 19 00 00 60 00   ERRORFRAME\n\tprotocol-violation{{}{acknowledge-slot}}\n"
+        "\tbus-error\n\terror-counter-tx-rx{{96}{0}}\n  can0  2F4   [1]  3B\n\tbus-error\n"
+    )
+    log = can_log.parse(text.encode())
+    assert [frame.error for frame in log.frames] == [True, False]
+    assert [piece.line for piece in log.rejected] == [6]
+
+
 def test_absolute_times_of_candump_are_read():
     frame = "c  2F4   [1]  00"
     text = f"(2026-02-28 23:59:59.900000)  {frame}\n (2026-03-01 00:00:00.150000)  {frame}\n"

@@ -100,7 +100,7 @@ def read(path: str | Path) -> CanLog:
 
 
 def parse(content: bytes) -> CanLog:
-    """A candump log. Every line is a frame, a comment (#) or rejected; nothing is raised."""
+    """A candump log. Every line is a frame, a comment (#), what candump -e tells of an error, or rejected."""
     frames: list[CanFrame] = []
     rejected: list[Rejected] = []
     clock = _Clock()
@@ -109,11 +109,11 @@ def parse(content: bytes) -> CanLog:
         line = raw.decode("utf-8", "replace").strip()
         if line and not line.startswith("#"):
             found = _line(line)
-            if isinstance(found, str):
-                rejected.append(Rejected(offset, number, len(raw.rstrip(b"\r\n")), found))
-            else:
+            if not isinstance(found, str):
                 time_us, frame = found
                 frames.append(frame._replace(at=clock.ms(time_us)))
+            elif not (raw.startswith(b"\t") and frames and frames[-1].error):  # as candump -e explains an error frame
+                rejected.append(Rejected(offset, number, len(raw.rstrip(b"\r\n")), found))
         offset += len(raw)
     return CanLog(frames, rejected)
 
