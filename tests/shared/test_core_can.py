@@ -348,6 +348,18 @@ def test_cut_bursts_are_joined_while_no_group_is_older_than_three_seconds():
     assert line.payloads("0/link")[-1]["cells_starved"] == 1
 
 
+def test_cells_that_come_and_go_do_not_fill_the_log():
+    line = Can(interval=1)
+    battery = Battery(line)
+    for _ in range(12):
+        battery.lost = ()
+        line.run(4000, battery)
+        battery.lost = (2, 3)
+        line.run(12000, battery)
+    assert line.bus.packs[0].burst.starved == 12
+    assert len([text for text in line.warnings() if "always lost" in text]) == 4  # the 1st, 2nd, 4th, 8th time
+
+
 def test_half_of_the_cells_are_not_taken_for_all():
     """A controller with two buffers that never sees more than the first two messages of a burst."""
     line = Can(interval=0)
