@@ -15,7 +15,7 @@ from host_fakes import Lines
 from host_rig import Rig
 
 from jkbridge import can_log, cli, replay, settings
-from jkbridge.can_capture import line, masked
+from jkbridge.can_capture import CanRecorder, masked
 from jkbridge.can_frame import CanFrame
 from jkbridge.capture import Capture
 from jkbridge.simulator import CanServer, make_can
@@ -101,13 +101,27 @@ def test_a_line_of_every_kind_of_frame_is_read_back():
         CanFrame(3, 0x2F4, False, True, False, 8, b""),
         CanFrame(4, 0x88, False, False, True, 8, bytes(8)),
     ]
-    text = "".join(line(frame.at, "can0", frame) for frame in frames)
+    text = masked(frames)
     assert can_log.parse(text.encode()).frames == [frame._replace(at=frame.at - 1) for frame in frames]
 
 
 def test_what_others_say_is_masked():
     serial = CanFrame(0, 0x382, False, False, False, 7, b"SN12345")
     assert masked([serial]).endswith("382#2A2A2A2A2A2A2A\n")
+
+
+def test_behind_address_11_data_are_those_of_others_until_a_battery_is_known_there():
+    """0x301 is an inverter's question in Growatt's profile, 0x601 a node that tells its serial number on CANopen."""
+    theirs = [CanFrame(0, number, False, False, False, 8, b"SN123456") for number in (0x301, 0x601)]
+    battery = CanFrame(0, 0x18F128F4 + 13, True, False, False, 8, bytes(8))
+    written: list[str] = []
+    recorder = CanRecorder(written.append, "can0", 0)
+    for frame in [*theirs, battery, *theirs]:
+        recorder.frame(frame, 0)
+    for text in ("".join(written), masked([*theirs, battery, *theirs])):
+        assert [line.partition("#")[2] for line in text.splitlines()] == [
+            "2A" * 8, "2A" * 8, "00" * 8, b"SN123456".hex().upper(), b"SN123456".hex().upper(),
+        ]
 
 
 def test_a_bus_is_recorded_played_and_bundled(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
