@@ -121,7 +121,7 @@ class Cells:
 
     def starving(self, now: int) -> bool:
         """True when it is to be said that cells came but for long not all of them: at first, then ever more seldom."""
-        if self._hungry or not self._seen or since(now, self._since) <= _STARVED:
+        if self._hungry or not self._seen or since(now, self._since) <= _STARVED or since(now, self._began) > _STARVED:
             return False
         self._hungry = True
         self.starved = (self.starved + 1) & 0x3FFFFFFF

@@ -252,6 +252,7 @@ def test_a_value_of_which_no_more_is_heard_goes_and_a_silent_pack_is_offline():
     assert "cell_voltage_1" in live  # 7.5 s
     line.run(3000, lambda n: line.send(ST1, st1()))
     assert "cell_voltage_1" not in line.payloads("0/live")[-1]
+    assert line.warnings() == []  # no cells come: none of them is lost
     assert line.texts("0/availability")[-1] == "online"
     count = len(line.payloads("0/live"))
     line.run(6000)
