@@ -241,6 +241,17 @@ def test_a_wrong_pair_is_reported_once():
     assert "RS485 are published" in told[0]
 
 
+def test_a_half_of_a_pair_that_is_never_heard_on_can_is_missed():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
+    street = Street([rs485, make_can([4])], pack=[{"id": "1", "rs485": 1, "can": 0}])
+    street.run(60)
+    assert len(street.warnings()) == 1
+    assert street.warnings()[0].endswith(
+        "pack 1 has not been heard on CAN: nothing comes from address 0, though something of others. Is it on, its CAN "
+        "jack on this bus, its address right?"
+    )
+
+
 def test_two_batteries_of_a_bank_taken_for_each_other_are_known_by_their_run_times():
     rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
     ours = rs485.slaves[1].battery

@@ -135,7 +135,7 @@ class CanBus(CanHearing):
     def _missed(self, pack) -> None:
         """Something of others has come, but nothing of this pack: said once, where the configuration names it."""
         pack.misses = 2
-        if not self.config["scan"] and not pack.counts[pk.ANSWERS]:
+        if (pack.owner is not None or not self.config["scan"]) and not pack.counts[pk.ANSWERS]:
             say(self._log, WARNING, texts.CAN_UNHEARD, pack.id, pack.address)
 
     def _check(self, pack, now: int) -> None:
