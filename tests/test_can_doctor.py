@@ -102,6 +102,18 @@ def test_errors_beside_good_frames_are_the_cable():
     assert words(told(line))[0] == "error_frames"
 
 
+def test_a_battery_that_falls_silent_while_others_go_on_has_no_values():
+    line = make_can([0, 3])
+    line.fault("silence", 3, start=3)
+    found = heard(frames_of(line))
+    first = can_findings.judge(found, [])[0]
+    assert (first.code, first.healthy) == ("went_silent", False)
+    assert first.text == "address 3 was heard, then no more, others still are"
+    other, silent = can_findings.pack_facts(found)
+    assert other["voltage"] > 40
+    assert (silent["address"], silent["voltage"], silent["soc"], silent["cells"]) == (3, None, None, None)
+
+
 def test_short_frames_and_values_no_battery_has():
     line = make_can([0])
     line.fault("short", rate=0.05)
@@ -236,13 +248,16 @@ def test_a_bus_is_chosen_by_name_port_or_number(capsys: pytest.CaptureFixture[st
     assert "there is no such bus" in capsys.readouterr().out
 
 
-def test_a_log_of_errors_alone_says_what_to_do(capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    log = tmp_path / "x.log"
-    write_log(make_can([1], acknowledged=False), str(log), 12)
-    code, out, _ = command(capsys, "file", str(log))
+def test_a_log_of_errors_alone_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_log(make_can([1], acknowledged=False), "x.log", 12)
+    Path("x.log").rename("x")
+    code, out, _ = command(capsys, "file", "x")
     assert code == 1
     assert "Verdict (wrong_bitrate)" in out
-    assert "What to do: file:" in out
+    assert "What to do: file:x: only errors come" in out  # and no picture in the place of :x:
 
 
 def test_logs_without_a_frame_are_the_file_s_fault_and_keep_their_name(

@@ -15,7 +15,7 @@ from host_fakes import Lines
 from host_rig import Rig
 
 from jkbridge import can_log, cli, replay, settings
-from jkbridge.can_capture import line, masked
+from jkbridge.can_capture import CanRecorder, masked
 from jkbridge.can_frame import CanFrame
 from jkbridge.capture import Capture
 from jkbridge.simulator import CanServer, make_can
@@ -60,6 +60,20 @@ def test_the_recorded_battery(capsys: pytest.CaptureFixture[str], frames_dir: Pa
     assert last["cell_count"] == 16
 
 
+def test_a_log_whose_clock_was_set_is_played_to_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """A computer without a clock of its own: it begins in 1970 and learns the time of day later."""
+    path = tmp_path / "x.log"
+    write_log(make_can([0]), str(path), 9)
+    early = path.read_text()
+    write_log(make_can([0], cells=8), str(path), 9)
+    path.write_text(early + path.read_text().replace("(", "(179572"))
+    found = [told["cell_count"] for told in live(run(capsys, str(path)), "0")]
+    assert (found[0], found[-1]) == (16, 8)
+    keys = ("kind=can", "interface=file", f"channel={path}")
+    assert cli.main(["doctor", *(word for key in keys for word in ("--set", f"bus.{key}"))]) == 0
+    assert "8 cells" in capsys.readouterr().out
+
+
 def test_logs_follow_one_another_and_stand_beside_rs485(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     for name, address in (("a", 1), ("b", 2)):
         write_log(make_can([address]), str(tmp_path / f"{name}.log"), 9)
@@ -87,13 +101,27 @@ def test_a_line_of_every_kind_of_frame_is_read_back():
         CanFrame(3, 0x2F4, False, True, False, 8, b""),
         CanFrame(4, 0x88, False, False, True, 8, bytes(8)),
     ]
-    text = "".join(line(frame.at, "can0", frame) for frame in frames)
+    text = masked(frames)
     assert can_log.parse(text.encode()).frames == [frame._replace(at=frame.at - 1) for frame in frames]
 
 
 def test_what_others_say_is_masked():
     serial = CanFrame(0, 0x382, False, False, False, 7, b"SN12345")
     assert masked([serial]).endswith("382#2A2A2A2A2A2A2A\n")
+
+
+def test_behind_address_11_data_are_those_of_others_until_a_battery_is_known_there():
+    """0x301 is an inverter's question in Growatt's profile, 0x601 a node that tells its serial number on CANopen."""
+    theirs = [CanFrame(0, number, False, False, False, 8, b"SN123456") for number in (0x301, 0x601)]
+    battery = CanFrame(0, 0x18F128F4 + 13, True, False, False, 8, bytes(8))
+    written: list[str] = []
+    recorder = CanRecorder(written.append, "can0", 0)
+    for frame in [*theirs, battery, *theirs]:
+        recorder.frame(frame, 0)
+    for text in ("".join(written), masked([*theirs, battery, *theirs])):
+        assert [line.partition("#")[2] for line in text.splitlines()] == [
+            "2A" * 8, "2A" * 8, "00" * 8, b"SN123456".hex().upper(), b"SN123456".hex().upper(),
+        ]
 
 
 def test_a_bus_is_recorded_played_and_bundled(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

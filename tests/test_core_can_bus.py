@@ -8,6 +8,7 @@ import pytest
 from core_street import Street
 
 from jkbridge.simulator import make_can, make_line
+from jkcore.clock import since
 from jkcore.fields import table
 
 # What a message on CAN says is at most that old when a live message tells it, and the model moves on meanwhile.
@@ -240,6 +241,36 @@ def test_a_wrong_pair_is_reported_once():
     assert "RS485 are published" in told[0]
 
 
+def test_a_half_of_a_pair_that_is_never_heard_on_can_is_missed():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
+    street = Street([rs485, make_can([4])], pack=[{"id": "1", "rs485": 1, "can": 0}])
+    street.run(60)
+    assert len(street.warnings()) == 1
+    assert street.warnings()[0].endswith(
+        "pack 1 has not been heard on CAN: nothing comes from address 0, though something of others. Is it on, its CAN "
+        "jack on this bus, its address right?"
+    )
+
+
+def test_two_batteries_of_a_bank_taken_for_each_other_are_known_by_their_run_times():
+    rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
+    ours = rs485.slaves[1].battery
+    line = make_can([0], batteries=[ours])
+    street = Street([rs485, line], pack=[{"id": "1", "rs485": 1, "can": 0}])
+    hear = street.bridge.buses[1].feed_frame
+
+    def of_another(ident, flags, data, now):
+        """The same in all, but switched on an hour later."""
+        if ident == 0x18F428F4:
+            data = (int.from_bytes(data[:4], "little") - 3600).to_bytes(4, "little") + data[4:]
+        hear(ident, flags, data, now)
+
+    street.bridge.buses[1].feed_frame = of_another
+    street.run(100)
+    assert len(street.warnings()) == 1
+    assert "contradicted each other for a minute (total_runtime: " in street.warnings()[0]
+
+
 def test_unpaired_they_are_two():
     rs485 = make_line([1], paced=True, latency_ms=(10, 10), stories=((),))
     street = Street([rs485, make_can([1], batteries=[rs485.slaves[1].battery])])
@@ -256,6 +287,23 @@ def test_a_paired_battery_takes_commands_over_rs485():
     street.run(10)
     assert street.payloads("jkbms/1/result")[-1]["status"] == "ok"
     assert street.payloads("jkbms/1/settings")[-1]["balance_switch"] == "OFF"
+
+
+def test_a_calibration_of_a_pair_is_compared_with_what_rs485_measures_now():
+    street = crossing(interval=60, writes="all")
+    street.plugged[1] = False
+    street.run(30)
+    street.plugged[1] = True
+    pair = street.bridge.packs[0]
+    while since(street.now, pair.last_live) > 100:  # CAN has told values just now
+        street.run(0.1)
+    read = pair.heard_at
+    assert since(street.now, read) > 20_000
+    volts = str(live_of(street, "1")["pack_voltage"])
+    street.bridge.received(b"jkbms/1/set/calibrate_voltage", f"{volts} CONFIRM 1".encode(), False, False, street.now)
+    street.run(12)
+    assert street.payloads("jkbms/1/result")[-1]["status"] == "ok"
+    assert since(pair.heard_at, read) > 20_000
 
 
 def removed(street, start):

@@ -59,6 +59,16 @@ def test_an_unrounded_example():
     assert (found[1]["address"], found[1]["values"]["current"]) == (2, 1.8)
 
 
+def test_identifiers_behind_address_11_that_may_be_others_are_named():
+    content = b"(0.0) can0 301#1302B20F51000000\n(0.1) can0 300#1302B20F51000000\n"
+    battery = b"(0.2) can0 18F12901#E108F00A6B802300\n"
+    status, found, errors = decoded(content + battery)
+    assert (status, [one["address"] for one in found]) == (0, [13, 12, 13])
+    assert errors == [
+        "300: read as address 12, but no 29-bit identifier of it is here, so perhaps somebody else's"
+    ]
+
+
 def test_rejected_pieces_are_named_and_the_rest_is_decoded():
     content = b"\n".join((
         b"(0.0) can0 2F4#1302B20F510000", b"(0.1) can0 2F4#R", b"(0.2) can0 20000004#0000000000000000", b"rubbish",

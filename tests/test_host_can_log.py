@@ -117,6 +117,30 @@ def test_times_start_at_zero_and_never_run_backwards():
     assert [frame.at for frame in can_log.parse(b"001#\n001#\n(5.0) c 001#\n(5.1) c 001#\n").frames] == [0, 1, 1, 101]
 
 
+def test_a_clock_that_was_set_does_not_stop_the_log():
+    day = 86_400_000
+    text = "(100.0) c 001#\n(1795728260.5) c 001#\n(1795728261.5) c 001#\n(5.0) c 001#\n(6.25) c 001#\n"
+    assert [frame.at for frame in can_log.parse(text.encode()).frames] == [0, day, day + 1000, day + 1000, day + 2250]
+
+
+def test_the_explanations_of_error_frames_are_no_damage():
+    text = (
+        "  can0  20000088   [8]  00 00 00 19 00 00 60 00   ERRORFRAME\n\tprotocol-violation{{}{acknowledge-slot}}\n"
+        "\tbus-error\n\terror-counter-tx-rx{{96}{0}}\n  can0  2F4   [1]  3B\n\tbus-error\n"
+    )
+    log = can_log.parse(text.encode())
+    assert [frame.error for frame in log.frames] == [True, False]
+    assert [piece.line for piece in log.rejected] == [6]
+
+
+def test_absolute_times_of_candump_are_read():
+    frame = "c  2F4   [1]  00"
+    text = f"(2026-02-28 23:59:59.900000)  {frame}\n (2026-03-01 00:00:00.150000)  {frame}\n"
+    assert [frame.at for frame in can_log.parse(text.encode()).frames] == [0, 250]
+    assert one("(2026-02-28 23:59:59.900000) can0 2F4#00") == CanFrame(0, 0x2F4, False, False, False, 1, b"\0")
+    assert one("(2026-02-31 23:59:59.900000) can0 2F4#00") == "2026-02-31 23:59:59.900000 is no time"
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_whatsoever_make_it_fail(content):
     log = can_log.parse(content)

@@ -635,3 +635,12 @@ def test_a_log_that_is_not_there(running, tmp_path):
     line = running("file", str(tmp_path / "absent.log"), 0)
     line.wait("closed")
     assert "absent.log cannot be read: No such file" in line.events[0].reason
+    assert line.events[0].reason.endswith("directory. Trying again.")
+
+
+def test_a_file_that_is_no_log(running, tmp_path):
+    path = tmp_path / "read.me"
+    path.write_text("nothing")
+    line = running("file", str(path), 0)
+    line.wait("closed")
+    assert line.events[0].reason.endswith(".trc. Trying again.")

@@ -12,16 +12,16 @@ KEYS = (
 def put_list(message, high: int, low: int, pack=None, more: int = 0) -> None:
     """Append the JSON list of the keys of all bits set; bits nobody knows appear as bit_<n>.
 
-    more: alarms of more_alarms() of the pack, behind them.
+    pack: whose word it is, None: one of RS485; more: alarms of more_alarms() of the pack, behind them.
     """
     message.put_byte(91)
-    _put_keys(message, high, low)
+    _put_keys(message, high, low, 32 if pack is None else pack.named)
     if more:
         pack.put_more_alarms(message, more, high or low)
     message.put_byte(93)
 
 
-def _put_keys(message, high: int, low: int) -> None:
+def _put_keys(message, high: int, low: int, named: int) -> None:
     comma = False
     start = 0
     for bit in range(32):
@@ -29,10 +29,11 @@ def _put_keys(message, high: int, low: int) -> None:
         if (high if bit > 15 else low) >> (bit & 15) & 1:
             message.put(b',"' if comma else b'"')
             comma = True
-            if end < 0:
+            if end < 0 or bit >= named:
                 message.put(b"bit_")
                 message.put_fixed(bit, 0)
-            for i in range(start, end):
-                message.put_byte(KEYS[i])
+            else:
+                for i in range(start, end):
+                    message.put_byte(KEYS[i])
             message.put_byte(34)
         start = end + 1 if end >= 0 else len(KEYS)

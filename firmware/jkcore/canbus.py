@@ -16,6 +16,7 @@ _OFFLINE = const(5000)  # without BATT_ST1, which comes ten times a second
 _FRESH = const(1000)
 _FASTEST = const(1000)
 _CONFLICT = const(60000)  # so long after the last sign of a second pack an address is trusted again
+_UNHEARD = const(30000)  # after the first frame of another
 _REJECTS = b"foreign short remote errors implausible"
 
 
@@ -47,6 +48,7 @@ class CanBus(CanHearing):
         self.told = ""  # state() that bridge/health has told
         self.role_told = ""
         self.openings = 0
+        self._nothing_at = 0  # when nothing had been heard yet
         self.accept_unasked = False  # True: a recording is played
         self.interval = interval if interval > _FASTEST else _FASTEST
         self.evidence = CanEvidence()
@@ -122,9 +124,19 @@ class CanBus(CanHearing):
 
     def check_stale(self, now: int) -> None:
         """A few times a second: values that are due, values that are too old, packs that are gone."""
+        if not self.frames:
+            self._nothing_at = now
         for pack in self.packs:
             if pack.fresh & 1:
                 self._check(pack, now)
+            elif pack.misses == 1 and since(now, self._nothing_at) > _UNHEARD:
+                self._missed(pack)
+
+    def _missed(self, pack) -> None:
+        """Something of others has come, but nothing of this pack: said once, where the configuration names it."""
+        pack.misses = 2
+        if (pack.owner is not None or not self.config["scan"]) and not pack.counts[pk.ANSWERS]:
+            say(self._log, WARNING, texts.CAN_UNHEARD, pack.id, pack.address)
 
     def _check(self, pack, now: int) -> None:
         if since(now, pack.last_live) > _OFFLINE:
@@ -140,13 +152,15 @@ class CanBus(CanHearing):
                 say(self._log, WARNING, texts.OFFLINE, pack.id, since(now, pack.last_live) // 1000, why, pack.address)
             return
         ended = pack.age(now)
-        if pack.burst.starving(now):
-            say(self._log, WARNING, texts.CAN_STARVED, pack.id)
         if pack.notes[pk.CONFLICT] >= 0:
             if since(now, pack.notes[pk.CONFLICT]) < _CONFLICT:
                 return
             pack.notes[pk.CONFLICT] = -1
             say(self._log, INFO, texts.TRUSTED, pack.address)
+            pack.forget_live()  # what was learnt of cells and cycles is of both
+            return
+        if pack.burst.starving(now):
+            say(self._log, WARNING, texts.CAN_STARVED, pack.id)
         if since(now, pack.last_live) > _FRESH:
             return  # nothing old is told as live
         if reached(now, pack.due) or pack.complete() and not pack.online:

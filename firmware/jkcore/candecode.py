@@ -26,7 +26,7 @@ def put_message(message, kind: int, data) -> None:
         put_value(message, pack, r, True)
         if table.at(r).show == codes.ALARMS:
             message.key(b"alarm_list")
-            alarms.put_list(message, pack.half(r, True), pack.half(r, False))
+            alarms.put_list(message, pack.half(r, True), pack.half(r, False), pack)
 
 
 def _is_in(r: int, kind: int) -> bool:

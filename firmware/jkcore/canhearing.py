@@ -84,6 +84,8 @@ class CanHearing:
             self._reject(REMOTE)
         elif flags & 15 < 8:
             self._reject(SHORT)
+            if kind >> 4 == codes.CONTROL:  # only four of its bytes mean anything
+                self._ordered(now)
         else:
             self.frames = (self.frames + 1) & 0x3FFFFFFF
             self.bytes_in = (self.bytes_in + 8) & 0x3FFFFFFF

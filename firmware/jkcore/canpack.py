@@ -29,6 +29,7 @@ _ALIVE = const(1000)  # while BATT_ST1 is not older than this
 _V1 = const(3000)  # no 29-bit identifier for so long: the older protocol
 _MOST_CYCLED = const(10000000)  # 0.1 Ah; more would leave the small ints as mAh
 _WRAP = const(65536)
+_NEAR = const(1000)  # 0.1 Ah: more is not cycled between two messages, nor forgotten when the battery restarts
 _MOST_CURRENT = const(2000000)  # mA
 _INTRODUCED = const(8000)  # after its first values a pack has shown all it has: the slowest message comes every 1.5 s
 _ALWAYS = const(0x048)  # bits of ALM_INFO and BMSERR_INFO
@@ -49,6 +50,7 @@ class CanPack(Pack):
     the message, for decoding one alone."""
 
     asks = False
+    named = 18  # those behind are on CAN whatever a maker took them for (protocol/can.md section 4.7)
 
     def __init__(self, pack_id: bytes, address: int, name: str, inverted: bool, plain: bool = False):
         super().__init__(pack_id, address, name, False)
@@ -146,8 +148,10 @@ class CanPack(Pack):
         full = u16(self.raw, _FULL)
         cycled = u16(self.raw, _CYCLED)
         cycles = u16(self.raw, _CYCLES)
-        if self._wraps >= 0 and cycled + _WRAP // 2 < self._cycled:
-            self._wraps += 1
+        back = self._cycled - cycled
+        if self._wraps >= 0 and back > _NEAR:
+            # Where the 16 bits had not reached their end, its history was wiped, or this is another battery's.
+            self._wraps = self._wraps + 1 if back > _WRAP - _NEAR else -1
         self._cycled = cycled
         if not full or cycles >= _MOST_CYCLED // full:
             return

@@ -120,9 +120,9 @@ class Cells:
         return self.good and since(now, self.at) > _STARVED
 
     def starving(self, now: int) -> bool:
-        """True, once, when cells came but for long not all of them."""
-        if self._hungry or not self._seen or since(now, self._since) <= _STARVED:
+        """True when it is to be said that cells came but for long not all of them: at first, then ever more seldom."""
+        if self._hungry or not self._seen or since(now, self._since) <= _STARVED or since(now, self._began) > _STARVED:
             return False
         self._hungry = True
         self.starved = (self.starved + 1) & 0x3FFFFFFF
-        return True
+        return not self.starved & self.starved - 1

@@ -32,7 +32,7 @@ def note_alarms(log, pack, low: int, high: int, more: int) -> int:
     notes[pk.ALARMS_SEEN] = low
     notes[pk.ALARMS_SEEN + 1] = high
     notes[pk.ALARMS_SEEN + 2] = more
-    words = alarm_words(high, low)
+    words = alarm_words(high, low, pack.named)
     if more:
         words = ", ".join(([words] if words else []) + pack.more_words(more))
     if first:
@@ -45,13 +45,13 @@ def note_alarms(log, pack, low: int, high: int, more: int) -> int:
     return (RAISED if raised else NOTHING) | (CLEARED if cleared else NOTHING)
 
 
-def alarm_words(high: int, low: int) -> str:
-    """Alarms for a log line: "cell overvoltage, change password"."""
+def alarm_words(high: int, low: int, named: int) -> str:
+    """Alarms for a log line: "cell overvoltage, change password". named: as in Pack."""
     keys = alarms.KEYS.decode().split(",")
     found = []
     for bit in range(32):
         if (high if bit > 15 else low) >> (bit & 15) & 1:
-            found.append(keys[bit].replace("_", " ") if bit < len(keys) - 1 else "bit %d" % bit)
+            found.append(keys[bit].replace("_", " ") if bit < min(len(keys) - 1, named) else "bit %d" % bit)
     return ", ".join(found)
 
 

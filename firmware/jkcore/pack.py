@@ -126,6 +126,7 @@ class Pack:
 
     asks = True  # it is asked over the bus, and the link message counts that
     owner = None  # the pair it is a half of, see pairing.py
+    named = 32  # bits of its alarm word that alarms.py may name
 
     def __init__(self, pack_id: bytes, address: int, name: str, frames: bool = True):
         """pack_id: part of topics and unique ids; address: its DIP address; name: what people call it; frames: it has

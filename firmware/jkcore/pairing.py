@@ -16,7 +16,11 @@ from jkcore.shim import const
 _LASTING = const(60000)  # ms: so long two sources must contradict each other before anything is said
 _LIVE = const(2)
 # What both have and what changes slowly, with the difference that is none: both are read at different moments.
-SAME = (("pack_voltage", 1500), ("soc", 2), ("capacity_full", 3000), ("cycle_count", 1), ("current", 0))
+# Batteries of one bank may agree in all but the run time.
+SAME = (
+    ("pack_voltage", 1500), ("soc", 2), ("capacity_full", 3000), ("cycle_count", 1), ("current", 0),
+    ("total_runtime", 20),
+)  # fmt: skip
 _ROWS = tuple([table.find(pair[0], _LIVE) for pair in SAME])
 _FLOWS = const(2000)  # mA; from here on a current has a sign. More than that of a current cannot be compared.
 
@@ -30,7 +34,7 @@ class PairedPack(Pack):
         self.owner = can.owner = self
         self.bus = None
         self._log = log
-        self._heard_at = -1  # time of the last live frame over RS485
+        self.heard_at = -1  # time of the last live frame over RS485
         self._lost = False  # RS485 was good once and is stale now
         self._told = self._can_told = 0  # signatures while a source was good
         self._odd_since = -1
@@ -40,7 +44,7 @@ class PairedPack(Pack):
 
     def heard(self, now: int) -> None:
         """A live frame came over RS485."""
-        self._heard_at = now
+        self.heard_at = now
         self._compare(now)
 
     def came_back(self) -> bool:
@@ -51,7 +55,7 @@ class PairedPack(Pack):
 
     def check(self, now: int) -> bool:
         """True, once, when RS485 has become stale while CAN goes on."""
-        if not self.on_rs485() or since(now, self._heard_at) <= self.bus.stale_after(self):
+        if not self.on_rs485() or since(now, self.heard_at) <= self.bus.stale_after(self):
             return False
         super().forget_live()
         self._lost = True
@@ -113,7 +117,7 @@ class PairedPack(Pack):
         """What its last live frame over RS485 had it still has, be that silent now: no entity goes for that. The
         levels of alarms on CAN add nothing to the alarm word of RS485."""
         held = self._held
-        if self._heard_at >= 0:
+        if self.heard_at >= 0:
             self._held |= 1 << _LIVE
         found = super().present(r)
         self._held = held
@@ -123,14 +127,17 @@ class PairedPack(Pack):
         return super().scaled(r) if super().present(r) else self.can.scaled(r)
 
     def half(self, r: int, high: bool) -> int:
-        return super().half(r, high) if super().present(r) else self.can.half(r, high)
+        """Of CAN's word only the bits that mean the same on both buses: the first 18."""
+        if super().present(r):
+            return super().half(r, high)
+        return self.can.half(r, high) & (3 if high else 0xFFFF)
 
     def more_alarms(self) -> int:
         return self.can.more_alarms() if self.can.online else 0
 
     def untold(self) -> int:
         """CAN's word of faults ends at bit 17 (protocol/can.md section 4.7); only CAN has more_alarms()."""
-        untold = 0xFFFC if self._heard_at >= 0 and not self.on_rs485() else 0
+        untold = 0xFFFC if self.heard_at >= 0 and not self.on_rs485() else 0
         return untold if self.can.online else untold | 0x10000
 
     def put_more_alarms(self, message, more: int, comma: bool) -> None:

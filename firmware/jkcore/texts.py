@@ -45,6 +45,7 @@ CAN_DISAGREES = const(38)  # pack id, field, RS485, CAN
 CAN_ALONE = const(39)  # pack id
 CAN_TOO = const(40)  # pack id
 CAN_LOST = const(41)  # pack id
+CAN_UNHEARD = const(42)  # pack id, address
 
 _LOOK_AT = "check its power, cable (A and B swapped?) and DIP switches"
 _FOREIGN = (
@@ -109,6 +110,8 @@ _SENTENCES = (
     "pack %s: nothing good comes over RS485, its values are those of CAN",
     "pack %s: values come over RS485 again",
     "pack %s: nothing comes over CAN any more, its values are those of RS485 alone",
+    "pack %s has not been heard on CAN: nothing comes from address %d, though something of others. Is it on, its CAN "
+    "jack on this bus, its address right?",
 )
 
 # Why bytes were rejected, by framer.reason

@@ -17,16 +17,33 @@ from jkcore.version import VERSION
 
 _HALF = 0x20000000
 _ERROR_FLAG = 0x20000000
+_UNIQUE = 11
 
 
-def line(at_ms: int, channel: str, frame: CanFrame) -> str:
-    """One line of candump -L for a frame at a time (ms since any moment)."""
+class _Batteries:
+    """Tells their frames from those of others. Behind address 11 an identifier of 11 bits may be anybody's: it is a
+    battery's when one of 29 bits has told of that address, as jkcore/canhearing.py takes it."""
+
+    def __init__(self) -> None:
+        self._extended: set[int] = set()
+
+    def own(self, frame: CanFrame) -> bool:
+        kind = can.classify(frame.id, frame.extended)
+        if kind == can.NOBODY:
+            return False
+        address = kind & 15
+        if frame.extended:
+            self._extended.add(address)
+        return address <= _UNIQUE or address in self._extended
+
+
+def _line(at_ms: int, channel: str, frame: CanFrame, own: bool) -> str:
+    """One line of candump -L for a frame at a time (ms since any moment); own: its data may be shown."""
     head = f"({at_ms // 1000:010d}.{at_ms % 1000:03d}000) {channel} "
     if frame.error:
         return f"{head}{frame.id | _ERROR_FLAG:08X}#{frame.data.hex().upper()}\n"
     if frame.remote:
         return f"{head}{identifier(frame)}#R{frame.dlc or ''}\n"
-    own = can.classify(frame.id, frame.extended) != can.NOBODY
     return f"{head}{identifier(frame)}#{frame.data.hex().upper() if own else '2A' * len(frame.data)}\n"
 
 
@@ -42,7 +59,8 @@ def header(when: str, session: str, bus: int, of: int, config: dict[str, Any]) -
 
 def masked(frames: Iterable[CanFrame], head: str = "") -> str:
     """A log, whoever made it, as text that may be shown: no comments, no data of others."""
-    return head + "".join(line(frame.at, "can0", frame) for frame in frames)
+    batteries = _Batteries()
+    return head + "".join(_line(frame.at, "can0", frame, batteries.own(frame)) for frame in frames)
 
 
 class CanRecorder:
@@ -53,6 +71,7 @@ class CanRecorder:
         self._channel = channel
         self._last = start
         self._elapsed = 0
+        self._batteries = _Batteries()
 
     def frame(self, frame: CanFrame, at: int) -> None:
         """A frame came; times never run backwards."""
@@ -60,7 +79,7 @@ class CanRecorder:
         if passed < _HALF:
             self._elapsed += passed
             self._last = at
-        self._take(line(self._elapsed, self._channel, frame))
+        self._take(_line(self._elapsed, self._channel, frame, self._batteries.own(frame)))
 
     def note(self, text: str) -> None:
         """A comment line."""

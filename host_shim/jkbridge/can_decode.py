@@ -14,6 +14,8 @@ from .can_frame import CLASSIC, CanFrame
 _SUFFIXES = (".asc", ".blf", ".csv", ".db", ".mf4", ".trc")
 """Logs that only python-can reads, and that no recording of RS485 is named like."""
 _SHOWN = 20
+_UNIQUE = 11
+"""Behind this address an identifier of 11 bits may be anybody's; the bridge then takes none of it."""
 
 
 def is_log(name: str, content: bytes) -> bool:
@@ -34,12 +36,19 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
         print(f"{prefix}line {piece.line}: {piece.length} bytes rejected: {piece.reason}", file=errors)
     rejected = len(log.rejected)
     foreign: dict[str, int] = {}
+    known: set[int] = set()  # addresses of which there is an identifier of 29 bits
+    doubtful: dict[int, set[str]] = {}
     for number, frame in enumerate(log.frames, 1):
         found = frame_json(frame)
         if found is None:
             foreign[identifier(frame)] = foreign.get(identifier(frame), 0) + 1
         elif found.startswith("{"):
             print(found, file=out)
+            address = can.classify(frame.id, frame.extended) & 15
+            if frame.extended:
+                known.add(address)
+            elif address > _UNIQUE:
+                doubtful.setdefault(address, set()).add(identifier(frame))
         else:
             rejected += 1
             print(f"{prefix}frame {number}, {identifier(frame)}: rejected: {found}", file=errors)
@@ -48,6 +57,10 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
         told = ", ".join(f"{key} ({count})" for key, count in most[:_SHOWN])
         more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         print(f"{prefix}identifiers that are none of JK's: {told}{more}", file=errors)
+    for address in sorted(doubtful.keys() - known):
+        told = ", ".join(sorted(doubtful[address]))
+        print(f"{prefix}{told}: read as address {address}, but no 29-bit identifier of it is here, so perhaps "
+              "somebody else's", file=errors)  # fmt: skip
     if not log.frames and not log.rejected:
         print(f"{prefix or name + ': '}holds no frames", file=errors)
         return 2

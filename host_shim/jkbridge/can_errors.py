@@ -63,7 +63,7 @@ def sentence(interface: str, channel: str, bitrate: int, error: BaseException) -
     if isinstance(error, PythonCanMissingError):
         return f"{error} Trying again."
     if interface == FILE:
-        return f"{error} Trying again."
+        return f"{str(error).removesuffix('.')}. Trying again."
     if isinstance(error, GarbledError):
         return garbled(interface, channel, error)
     if interface == "socketcan":

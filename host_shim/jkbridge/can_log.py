@@ -3,12 +3,15 @@
 candump -L, with or without comment lines:    (0000000000.004010) can0 2F4#3B02A00F63000000
 candump as it shows on a screen, times or not:      (003.114009)  can0  18F128F4   [8]  8B 01 90 01 5A 00 00 00
 Lines without a time follow each other by a millisecond. Times never run backwards: a line with a time before its
-predecessor's counts as happening at the same moment. Frames of several channels in one log are taken as of one bus.
+predecessor's counts as happening at the same moment. A clock that was set does not stop them: behind a step back of
+more than 10 s they go on from there, and a leap of more than a day counts as a day. Frames of several channels in one
+log are taken as of one bus.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +23,15 @@ _STANDARD_DIGITS = 3
 _HEAD = 20_000
 _HEAD_LINES = 100
 
-_COMPACT = re.compile(
-    r"(?:\(\s*(\d{1,12}(?:\.\d{1,9})?)\s*\)\s+)?(?:(\S+)\s+)?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})#(\S*)(?:\s+[RT])?"
-)
+_LONGEST_US = 86_400_000_000
+_SET_BACK_US = 10_000_000
+_EPOCH = datetime(1970, 1, 1)
+
+# Seconds, or what candump -tA writes
+_TIME = r"(?:\(\s*(\d{1,12}(?:\.\d{1,9})?|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6})\s*\)\s+)?"
+_COMPACT = re.compile(_TIME + r"(?:(\S+)\s+)?([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})#(\S*)(?:\s+[RT])?")
 _SCREEN = re.compile(
-    r"(?:\(\s*(\d{1,12}(?:\.\d{1,9})?)\s*\)\s+)?(\S+)\s+(?:RX\s+|TX\s+)?(?:[-A-Z]\s+[-A-Z]\s+)?"
+    _TIME + r"(\S+)\s+(?:RX\s+|TX\s+)?(?:[-A-Z]\s+[-A-Z]\s+)?"
     r"([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})\s+\[(\d{1,2})\]\s*(.*)"
 )
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
@@ -45,6 +52,30 @@ class CanLog(NamedTuple):
 
     frames: list[CanFrame]
     rejected: list[Rejected]
+
+
+class _Clock:
+    """Times of a log, counted from its first frame on."""
+
+    def __init__(self) -> None:
+        self._zero: int | None = None
+        self._now = -1000
+
+    def ms(self, time_us: int | None) -> int:
+        """The time of the next frame, whose log says `time_us`, or None for nothing."""
+        if time_us is None:
+            self._now += 1000
+        else:
+            now = max(self._now, 0)
+            if self._zero is None:
+                self._zero = time_us - now
+            ahead = time_us - self._zero - now
+            if ahead < -_SET_BACK_US:
+                self._zero += ahead
+            elif ahead > _LONGEST_US:
+                self._zero += ahead - _LONGEST_US
+            self._now = max(now, time_us - self._zero)
+        return self._now // 1000
 
 
 class CanLogError(Exception):
@@ -69,27 +100,20 @@ def read(path: str | Path) -> CanLog:
 
 
 def parse(content: bytes) -> CanLog:
-    """A candump log. Every line is a frame, a comment (#) or rejected; nothing is raised."""
+    """A candump log. Every line is a frame, a comment (#), what candump -e tells of an error, or rejected."""
     frames: list[CanFrame] = []
     rejected: list[Rejected] = []
-    first_us: int | None = None
-    now_us = -1000
+    clock = _Clock()
     offset = 0
     for number, raw in enumerate(content.splitlines(keepends=True), 1):
         line = raw.decode("utf-8", "replace").strip()
         if line and not line.startswith("#"):
             found = _line(line)
-            if isinstance(found, str):
-                rejected.append(Rejected(offset, number, len(raw.rstrip(b"\r\n")), found))
-            else:
+            if not isinstance(found, str):
                 time_us, frame = found
-                if time_us is None:
-                    now_us += 1000
-                else:
-                    if first_us is None:
-                        first_us = time_us - max(now_us, 0)
-                    now_us = max(now_us, 0, time_us - first_us)
-                frames.append(frame._replace(at=now_us // 1000))
+                frames.append(frame._replace(at=clock.ms(time_us)))
+            elif not (raw.startswith(b"\t") and frames and frames[-1].error):  # as candump -e explains an error frame
+                rejected.append(Rejected(offset, number, len(raw.rstrip(b"\r\n")), found))
         offset += len(raw)
     return CanLog(frames, rejected)
 
@@ -110,6 +134,11 @@ def _line(line: str) -> tuple[int | None, CanFrame] | str:
         return found
     if time is None:
         return None, found
+    if "-" in time:
+        try:
+            return (datetime.fromisoformat(time) - _EPOCH) // timedelta(microseconds=1), found
+        except ValueError:
+            return f"{time} is no time"
     seconds, _, fraction = time.partition(".")
     return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0")), found
 
@@ -178,16 +207,12 @@ def _read_other(path: Path) -> CanLog:
 def _messages(path: Path, reader: Any) -> CanLog:
     frames: list[CanFrame] = []
     rejected: list[Rejected] = []
-    first: float | None = None
-    now = 0
+    clock = _Clock()
     count = 0
     try:
         for message in reader:
             count += 1
-            if first is None:
-                first = message.timestamp
-            now = max(now, round((message.timestamp - first) * 1_000_000) // 1000)
-            frame = frame_of(message, now)
+            frame = frame_of(message, clock.ms(round(message.timestamp * 1_000_000)))
             if frame is None:
                 rejected.append(Rejected(0, count, 0, f"frame {count} is CAN FD or makes no sense"))
             else:

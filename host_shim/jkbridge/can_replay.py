@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from jkbridge.can_frame import CanEvent, CanFrame
 from jkbridge.can_health import CanHealth
-from jkbridge.clock import MASK
+from jkbridge.clock import MASK, since
 
 
 class CanReplayPort:
@@ -20,13 +20,12 @@ class CanReplayPort:
         self.listening = True
         """Whoever recorded it: here nothing is acknowledged."""
         self._clock = clock
-        self._start = clock()
+        self._now = clock()
+        self._passed = 0  # ms
         self._health = CanHealth(True)
         self._health.opened(0.0)
-        self._events: deque[CanEvent] = deque([CanEvent("opened", self._start)])
-        self._events.extend(
-            CanEvent("frame", (self._start + frame.at) & MASK, frame) for frame in frames
-        )
+        self._events: deque[tuple[int, CanEvent]] = deque([(0, CanEvent("opened", self._now))])
+        self._events.extend((frame.at, CanEvent("frame", (self._now + frame.at) & MASK, frame)) for frame in frames)
 
     @property
     def state(self) -> str:
@@ -43,20 +42,22 @@ class CanReplayPort:
 
     def poll(self) -> CanEvent | None:
         """The next thing whose time has come, or None."""
-        if not self._events or self._until(self._events[0]) > 0:
+        if self.until_next() != 0:
             return None
-        event = self._events.popleft()
+        at, event = self._events.popleft()
         if event.frame is not None:
-            seconds = self._since(event) / 1000
             if event.frame.error:
-                self._health.error(event.frame, seconds)
+                self._health.error(event.frame, at / 1000)
             else:
-                self._health.frame(seconds)
+                self._health.frame(at / 1000)
         return event
 
     def until_next(self) -> int | None:
         """ms to the next frame; None at the end."""
-        return max(0, self._until(self._events[0])) if self._events else None
+        now = self._clock()
+        self._passed += since(now, self._now)
+        self._now = now
+        return max(0, self._events[0][0] - self._passed) if self._events else None
 
     def write(self, buf: bytearray, n: int) -> None:
         """Never: nothing is sent on CAN."""
@@ -67,9 +68,3 @@ class CanReplayPort:
 
     def close(self) -> None:
         """Nothing has to be given back."""
-
-    def _since(self, event: CanEvent) -> int:
-        return (event.at - self._start) & MASK
-
-    def _until(self, event: CanEvent) -> int:
-        return self._since(event) - ((self._clock() - self._start) & MASK)

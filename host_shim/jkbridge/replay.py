@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, TextIO
 from jkbridge import can_decode, can_log, recording
 from jkbridge.can_frame import CanFrame
 from jkbridge.can_replay import CanReplayPort
-from jkbridge.clock import MASK
+from jkbridge.clock import MASK, since
 from jkbridge.loop import Loop, ManualClock, Wake
 from jkbridge.ports import PortEvent
 from jkcore import config as core_config
@@ -45,12 +45,13 @@ class ReplayPort:
     """A port that receives a recording as its clock comes by. What the bridge would send goes nowhere."""
 
     def __init__(self, chunks: Sequence[recording.Chunk], clock: ManualClock) -> None:
-        self._start = clock()
+        self._now = clock()
+        self._ms = 0  # passed so far
         self._clock = clock
-        self._events: deque[tuple[int, PortEvent]] = deque([(0, PortEvent("opened", self._start))])
+        self._events: deque[tuple[int, PortEvent]] = deque([(0, PortEvent("opened", self._now))])
         for chunk in chunks:
             if chunk.direction == recording.RECEIVED:
-                at = (self._start + chunk.at) & MASK
+                at = (self._now + chunk.at) & MASK
                 self._events.append((chunk.at, PortEvent("data", at, chunk.data)))
 
     def poll(self) -> PortEvent | None:
@@ -69,7 +70,10 @@ class ReplayPort:
         return max(0, self._events[0][0] - self._passed()) if self._events else None
 
     def _passed(self) -> int:
-        return (self._clock() - self._start) & MASK
+        now = self._clock()
+        self._ms += since(now, self._now)
+        self._now = now
+        return self._ms
 
 
 class PrintSession:

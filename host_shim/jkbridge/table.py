@@ -52,7 +52,7 @@ class LiveTable:
         self._subscribe = subscribe
         self._title = title
         self._lines: deque[tuple[int, str]] = deque(maxlen=_LOG_LINES)
-        self._console = console or Console()
+        self._console = console or Console(emoji=False)
         self._live = Live(
             console=self._console,
             get_renderable=self.render,

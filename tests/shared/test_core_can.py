@@ -177,6 +177,14 @@ def test_nothing_can_be_sent():
     assert len([text for text in line.warnings() if "0x18F0F428" in text and "another device" in text]) == 1
 
 
+def test_a_control_frame_is_told_however_short_it_is():
+    line = Can()
+    line.feed(CONTROL, bytes(8), 0, 4)
+    line.feed(CONTROL, bytes(8), 0, 8 | can.REMOTE)
+    assert line.bus.orders == 1 and line.bus.rejects[canhearing.SHORT] == line.bus.rejects[canhearing.REMOTE] == 1
+    assert [text for text in line.warnings() if "0x18F0F428" in text]
+
+
 # values
 
 
@@ -244,6 +252,7 @@ def test_a_value_of_which_no_more_is_heard_goes_and_a_silent_pack_is_offline():
     assert "cell_voltage_1" in live  # 7.5 s
     line.run(3000, lambda n: line.send(ST1, st1()))
     assert "cell_voltage_1" not in line.payloads("0/live")[-1]
+    assert line.warnings() == []  # no cells come: none of them is lost
     assert line.texts("0/availability")[-1] == "online"
     count = len(line.payloads("0/live"))
     line.run(6000)
@@ -340,6 +349,18 @@ def test_cut_bursts_are_joined_while_no_group_is_older_than_three_seconds():
     assert line.payloads("0/link")[-1]["cells_starved"] == 1
 
 
+def test_cells_that_come_and_go_do_not_fill_the_log():
+    line = Can(interval=1)
+    battery = Battery(line)
+    for _ in range(12):
+        battery.lost = ()
+        line.run(4000, battery)
+        battery.lost = (2, 3)
+        line.run(12000, battery)
+    assert line.bus.packs[0].burst.starved == 12
+    assert len([text for text in line.warnings() if "always lost" in text]) == 4  # the 1st, 2nd, 4th, 8th time
+
+
 def test_half_of_the_cells_are_not_taken_for_all():
     """A controller with two buffers that never sees more than the first two messages of a burst."""
     line = Can(interval=0)
@@ -415,6 +436,12 @@ def test_a_count_that_begins_again_is_noticed_even_where_capacity_has_faded():
     assert cycled((2800, 65500, 23), (2600, 10, 23), (2600, 20, 30)) == 6555.6
 
 
+def test_a_history_that_was_wiped_is_no_count_that_begins_again():
+    assert cycled((2800, 40000, 14), (2800, 0, 0)) == 0.0
+    assert cycled((2800, 32875, 35), (2800, 5, 0)) == 0.5
+    assert cycled((2800, 32875, 35), (2500, 32870, 35)) == 9840.6  # restarted: what was not saved yet is lost
+
+
 # V1
 
 
@@ -461,6 +488,19 @@ def test_alarms_and_faults_end_by_silence_while_the_battery_is_heard():
     assert [text for text in line.warnings() if text.endswith("alarms now: none")]
 
 
+def test_faults_behind_the_last_that_is_documented_have_no_name():
+    line = Can()
+    battery = Battery(line)
+    line.run(10000, battery)
+    battery.faults = words(0x8000, 0x800A)
+    line.run(6000, battery)
+    bits = ["discharge_overtemp", "discharge_mos_fault", "bit_19", "bit_31"]
+    live = line.payloads("0/live")[-1]
+    assert live["alarm_list"] == line.payloads("0/event")[0]["alarms"] == bits
+    assert live["alarms"] == 0x800A8000
+    assert line.warnings()[-1].endswith("alarms now: discharge overtemp, discharge mos fault, bit 19, bit 31")
+
+
 def test_alarms_are_not_cleared_because_the_whole_bus_is_silent():
     line = Can()
     battery = Battery(line)
@@ -498,6 +538,22 @@ def test_two_batteries_with_one_address_are_told_and_not_shown():
     assert [text for level, text in line.said if "one pack answers again" in text]
 
 
+def test_what_was_learnt_of_two_batteries_is_forgotten_when_one_is_left():
+    for stays in (0, 1):
+        line = Can(interval=1)
+        batteries = [Battery(line), Battery(line, cells=8, soc=60)]
+        batteries[0].cycled = (2273, 2800, 9000, 3)
+        batteries[1].cycled = (2273, 2800, 62000, 22)
+        line.run(8000, batteries[0])
+
+        line.run(20000, lambda n, b=batteries: [battery(n) for battery in b])
+        assert not [text for text in line.warnings() if "always lost" in text]
+        line.run(70000, batteries[stays])
+        live = line.payloads("0/live")[-1]
+        assert live["cycle_capacity"] == (900, 6200)[stays], live
+        assert live["cell_count"] == (16, 8)[stays] and len(cells_of(line)) == (16, 8)[stays]
+
+
 def test_two_batteries_alike_are_known_by_their_run_times():
     line = Can(interval=1)
     first = Battery(line)
@@ -520,6 +576,23 @@ def test_a_jump_of_the_charge_and_a_restart_are_no_second_battery():
     battery.runtime = 5
     line.run(8000, battery)
     assert line.warnings() == [] and line.payloads("0/live")[-1]["soc"] == 100
+
+
+def test_a_battery_that_is_configured_and_never_heard_is_missed_once():
+    line = Can(packs=[0, 3])
+    line.run(40000)
+    assert line.warnings() == []  # nothing comes at all: the port says that
+    battery = Battery(line)
+    line.run(29000, battery)
+    assert line.warnings() == []
+    line.run(30000, battery)
+    told = [text for text in line.warnings() if "has not been heard" in text]
+    assert len(told) == 1 and told[0].startswith("pack 3 has not been heard on CAN: nothing comes from address 3")
+    assert line.texts("3/availability")[-1] == "offline" and line.texts("0/availability")[-1] == "online"
+    line = Can()
+    line.bridge.received(b"jkbms/3/availability", b"online", True, False, line.now())
+    line.run(40000, Battery(line))
+    assert line.warnings() == []  # an earlier run knew it, nobody asked for it
 
 
 def test_packs_of_a_bus_live_side_by_side():

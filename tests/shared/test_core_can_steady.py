@@ -136,7 +136,8 @@ def frame():
     raw = bytearray(300)
     at = table.offset_of("cell_mask", 2)
     raw[at] = raw[at + 1] = 255
-    for name, value in (("pack_voltage", 53200), ("soc", 40), ("capacity_full", 280000), ("cycle_count", 3)):
+    told = {"pack_voltage": 53200, "soc": 40, "capacity_full": 280000, "cycle_count": 3, "total_runtime": 1001}
+    for name, value in told.items():
         at = table.offset_of(name, 2)
         for i in range(3):
             raw[at + i] = value >> 8 * i & 255

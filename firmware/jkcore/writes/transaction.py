@@ -195,7 +195,9 @@ class Transaction(Outcome):
         return 0
 
     def _has_live(self, now: int) -> bool:
-        return self.pack.online and self.pack.holds(_LIVE) and since(now, self.pack.last_live) <= _JUST_NOW
+        pack = self.pack
+        at = pack.last_live if pack.owner is None else pack.heard_at  # not when CAN told something of it
+        return pack.online and pack.holds(_LIVE) and since(now, at) <= _JUST_NOW
 
     def _delay(self, now: int):
         """Why nothing could be sent in time."""

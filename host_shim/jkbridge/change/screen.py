@@ -17,8 +17,8 @@ class Screen:
 
     def __init__(self) -> None:
         self.terminal = sys.stdout.isatty()
-        self._out = Console() if self.terminal else Console(soft_wrap=True)
-        self._err = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, soft_wrap=True)
+        self._out = Console(soft_wrap=not self.terminal, emoji=False)
+        self._err = Console(stderr=True, soft_wrap=not sys.stderr.isatty(), emoji=False)
 
     def say(self, text: str, style: str = "") -> None:
         """A line of what was asked for."""

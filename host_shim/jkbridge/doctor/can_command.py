@@ -22,6 +22,8 @@ EXIT_FAULT = 1
 EXIT_PORT = 2
 _OF_THE_BUS = ("no_bitrate", "foreign_bitrate")
 """Adapters that opened well, but at no bit rate of JK's: the bus is what is wrong."""
+_PAUSE_MS = 1000
+"""How far the clock of a log may go in one step where nothing is in it: values still grow old in time."""
 
 
 def examine(
@@ -67,14 +69,19 @@ def _heard(config: dict[str, Any], seconds: float, progress: Any, log: Any) -> c
         if not frames:
             raise CanLostError("file_unreadable", f"{config['channel']} holds no frame of CAN")
         clock = ManualClock()
+        port = CanReplayPort(frames, clock)
         length = (frames[-1].at + 100) / 1000
-        heard = listen(config, CanReplayPort(frames, clock), clock, clock.advance, progress, length, log, whole=True)
+
+        def pause(ms: int) -> None:
+            clock.advance(max(ms, min(port.until_next() or 0, _PAUSE_MS)))
+
+        heard = listen(config, port, clock, pause, progress, length, log, whole=True)
         heard.trouble = can_errors.trouble(FILE, config["channel"], heard.state, 0, True)
         return heard
     wake = Wake()
     # Never more than listening, whatever the configuration allows the bridge.
-    port = CanPort(config["interface"], config["channel"], config["bitrate"], log, wake, listen_only=True)
-    return listen(config, port, now_ms, wake.wait, progress, seconds, log)
+    live = CanPort(config["interface"], config["channel"], config["bitrate"], log, wake, listen_only=True)
+    return listen(config, live, now_ms, wake.wait, progress, seconds, log)
 
 
 def propose(config: dict[str, Any], heard: can_findings.Heard, packs: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -79,22 +79,24 @@ def listen(
     configuration. Raises CanLostError."""
     bus = CanBus(config, [], 1000, log, CanChart(config["sign"] == "inverted"))
     heard = Heard(bus)
-    began = clock()
-    opened = -1
+    began = last = clock()
+    opened = False
+    passed = 0
     progress.phase("listening", seconds)
     port.start()
     try:
         while True:
             now = clock()
             ended = _take(port, bus, heard, now)
-            if bus.is_open and opened < 0:
-                opened = now
-            if opened < 0:
+            if not opened:
+                opened, last = bus.is_open, now
+            if not opened:
                 if since(now, began) > _OPEN_MS:
                     raise CanLostError("adapter_slow", f"{config['port']} could not be opened within 40 s.")
             else:
                 bus.check_stale(now)
-                passed = since(now, opened)
+                passed += since(now, last)  # a log may have more than the clock's 12 days
+                last = now
                 heard.seconds = passed / 1000
                 progress.passed(heard.seconds, f"{bus.frames} frames, {len(bus.packs)} packs")
                 if ended or passed >= 1000 * seconds or (not whole and _clear(heard) and passed >= _ENOUGH_MS):

@@ -18,6 +18,7 @@ from jkbridge.doctor.report import Told
 from jkcore import pack as pk
 from jkcore.canhearing import IMPLAUSIBLE, REMOTE, SHORT
 from jkcore.fields import table
+from jkcore.modbus import LIVE
 
 _PROFILE = range(0x351, 0x380)
 _FROM_INVERTER = (0x305, 0x306, 0x307)
@@ -27,8 +28,8 @@ _WRAPPED = ("18F12800", "18F12801", "18F12802", "18F12803")
 _SHOWN = 6
 _FEW_ERRORS = 100
 """Good frames to one error frame before errors are worth a word."""
-_VOLTAGE = table.find("pack_voltage", 2)
-_SOC = table.find("soc", 2)
+_VOLTAGE = table.find("pack_voltage", LIVE)
+_SOC = table.find("soc", LIVE)
 
 _SWAPPED = (
     "H and L swapped look like this too: makers and users disagree which of pins 4 and 5 of the battery's CAN jack is "
@@ -159,6 +160,12 @@ def _packs(heard: Heard, expected: list[int]) -> list[Told]:
             "some_silent", f"no frame of address {_list(missing)}, others are heard",
             "Are they on, their CAN jacks on this bus, their DIP switches as configured? Or correct bus.packs.", False,
         ))  # fmt: skip
+    quiet = [int(pack.address) for pack in packs if not pack.holds(LIVE)]
+    if quiet and len(quiet) < len(packs):
+        found.append(Told(
+            "went_silent", f"address {_list(quiet)} was heard, then no more, others still are",
+            "Is it still on, is the plug in its CAN jack loose?", False,
+        ))  # fmt: skip
     if heard.state in _PORT_STATES:
         word, text = _PORT_STATES[heard.state]
         word, text = ("went_silent", "frames came, then none any more") if word == "silence" else (word, text)
@@ -208,13 +215,13 @@ def pack_facts(heard: Heard) -> list[dict[str, Any]]:
     """What is known of each pack, in the shape the report has for RS485."""
     out = []
     for pack in sorted(heard.bus.packs, key=lambda pack: int(pack.address)):
-        voltage, soc = pack.scaled(_VOLTAGE), pack.scaled(_SOC)
-        two = bool(pack.counts[pk.DOUBLE])
+        known = pack.holds(LIVE) and not pack.counts[pk.DOUBLE]
+        voltage = pack.scaled(_VOLTAGE) if known else None
         out.append({
             "address": int(pack.address),
             "cells": int(pack.cells()) or None,
-            "voltage": None if voltage is None or two else voltage / 1000,
-            "soc": None if two else soc,
+            "voltage": None if voltage is None else voltage / 1000,
+            "soc": pack.scaled(_SOC) if known else None,
             "model": None,
             "firmware": None,
             "asked": 0,

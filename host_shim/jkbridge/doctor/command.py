@@ -50,7 +50,7 @@ def _seconds(text: str) -> float:
 
 def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
     """Choose the buses, examine them, tell what was found; of RS485 and CAN also what they say of each other."""
-    console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+    console = Console(soft_wrap=not sys.stdout.isatty(), emoji=False)
     found = adapters()
     buses = _chosen(settings, args.bus)
     if not buses:

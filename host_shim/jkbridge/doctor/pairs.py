@@ -50,7 +50,7 @@ def samples(packs: Iterable[Any]) -> list[Sample]:
     out = []
     for pack in packs:
         if pack.holds(LIVE) and not pack.counts[pk.DOUBLE]:
-            names = [_RUNTIME, _CELLS, *(name for name, _ in SAME)]
+            names = [_CELLS, *(name for name, _ in SAME)]
             values = {name: value for name in names if (value := _value(pack, name)) is not None}
             cells = [_value(pack, f"cell_voltage_{n}") for n in range(1, _MOST_CELLS + 1)]
             known = tuple(value for value in cells if value is not None)
@@ -66,7 +66,7 @@ def _value(pack: Any, name: str) -> int | None:
 def difference(one: Sample, other: Sample) -> str:
     """Name of a field that two samples cannot disagree on if they are of one battery; "": there is none."""
     for name, near in [*SAME, (_CELLS, 1)]:
-        if near and name in one.values and name in other.values:
+        if near and name != _RUNTIME and name in one.values and name in other.values:
             gap = one.values[name] - other.values[name]
             if gap if name == _CELLS else differ(one.values[name], other.values[name], near):
                 return name
