@@ -36,6 +36,7 @@ class Link(Asking):
         self._backoff = Backoff(60)
         self._sock = None
         self._row = None  # address of the broker
+        self._made = False  # TCP is connected
         self._wrapped = False  # TLS is on the socket
         self._failures = 0  # in a row, at this address
         self._quiet = -1  # the last time the bus was idle
@@ -81,7 +82,7 @@ class Link(Asking):
             return
         start = self._ticks()
         try:
-            self._wrapped = False
+            self._made = self._wrapped = False
             self._sock = self._net.start(self._row)
             blocking.note(clock.since(self._ticks(), start))
             self._ask()
@@ -136,6 +137,8 @@ class Link(Asking):
     def _push_first(self):
         """_push while the connection is being made: here the error tells how that went."""
         try:
+            if not self._is_made():
+                return
             if self.tls is None:
                 self._write()
             else:
@@ -147,16 +150,22 @@ class Link(Asking):
                 text = self.tls.words(error) if self._wrapped else ""
                 self._drop(text or oserrors.words(error))
 
+    def _is_made(self):
+        """True once the connection is made. Raises what went wrong."""
+        if not self._made:
+            made = self._net.made(self._sock, self._row)
+            if made is None:
+                return False
+            if made is not True:
+                raise made
+            self._made = True
+        return True
+
     def _push_secured(self):
         """The handshake, and what follows it; a step of it takes its time."""
         if not self._may_block(self._now):
             return
         if not self._wrapped:
-            made = self._net.made(self._sock)
-            if made is None:
-                return
-            if made is not True:
-                raise made
             self._sock = self.tls.wrap(self._sock)
             self._wrapped = True
         start = self._ticks()

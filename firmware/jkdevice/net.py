@@ -1,12 +1,15 @@
 """TCP sockets that never block the loop, but for the look-up of a name; everything else is polled.
 
 Facts (measured or read in the ports' sources, notes of the project): `connect` of a non-blocking socket
-raises EINPROGRESS at once on Linux and Pico W and after at most 100 ms on ESP32; `write` answers None until
-the connection is made and raises what went wrong if it could not be made.
+raises EINPROGRESS at once on Linux and Pico W and after at most 100 ms on ESP32. On Linux and ESP32 `write` answers
+None until the connection is made; a Pico W takes bytes, and calls the socket writable, before that. Both boards' lwIP
+calls a connection that is refused reset (ports/esp32/modsocket.c, extmod/modlwip.c).
 """
 
+import errno
 import select
 import socket
+import sys
 
 from jkdevice import oserrors
 
@@ -28,11 +31,7 @@ def start(row):
     sock = socket.socket(row[0], socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
-        try:
-            # A message is one write; waiting for more to send would only delay it.
-            sock.setsockopt(getattr(socket, "IPPROTO_TCP", 6), getattr(socket, "TCP_NODELAY", 1), 1)
-        except OSError:
-            pass
+        _hurry(sock)
         sock.connect(row[-1])
     except OSError as error:
         if not oserrors.not_yet(error):
@@ -41,19 +40,48 @@ def start(row):
     return sock
 
 
-def made(sock):
-    """True when the connection is made, None while it is under way, the OSError when it failed."""
+def _hurry(sock):
+    """A message is one write; waiting for more to send would only delay it.
+
+    Not on a Pico W: its lwIP keeps at most 32 pieces that are not acknowledged, which then each message would be, and
+    with one more `write` waits for up to 10 s, longer than its watchdog bears. Packed together they fill its 6400
+    bytes first, and `write` answers None.
+    """
+    if sys.platform == "rp2":
+        return
+    try:
+        sock.setsockopt(getattr(socket, "IPPROTO_TCP", 6), getattr(socket, "TCP_NODELAY", 1), 1)
+    except OSError:
+        pass
+
+
+def made(sock, row):
+    """True when the connection to the address is made, None while it is under way, the OSError when it failed."""
     asked = select.poll()
-    asked.register(sock, select.POLLOUT)
-    for row in asked.poll(0):
-        if row[1] & (select.POLLERR | select.POLLHUP):
-            try:
-                sock.readinto(bytearray(1))
-            except OSError as error:
-                return error
-            return OSError("closed at once")
-        return True
+    # An ESP32 tells POLLHUP only to those who ask for it, and calls a socket that failed writable.
+    asked.register(sock, select.POLLOUT | select.POLLHUP)
+    for pair in asked.poll(0):
+        if pair[1] & (select.POLLERR | select.POLLHUP):
+            return _failure(sock)
+        return None if sys.platform == "rp2" and _is_under_way(sock, row) else True
     return None
+
+
+def _failure(sock):
+    try:
+        sock.readinto(bytearray(1))
+    except OSError as error:
+        return OSError(errno.ECONNREFUSED) if oserrors.number(error) == errno.ECONNRESET else error
+    return OSError("closed at once")
+
+
+def _is_under_way(sock, row):
+    """Of a Pico W: to connect once more does nothing but tell."""
+    try:
+        sock.connect(row[-1])
+    except OSError as error:
+        return oserrors.number(error) == errno.EALREADY
+    return False
 
 
 def close(sock):

@@ -96,7 +96,9 @@ class FakeNet:
         self.sockets.append(sock)
         return sock
 
-    def made(self, sock):
+    def made(self, sock, row):
+        assert not sock.closed
+        assert row
         return self.made_answer
 
     def close(self, sock):

@@ -252,6 +252,28 @@ def test_connect_goes_out_when_the_connection_is_made():
     assert world.session.up()
 
 
+def test_nothing_is_written_before_the_connection_is_made():
+    """A Pico W takes bytes before, and what is wrong would be said of a broker that has the CONNECT."""
+    world = World()
+    world.net.made_answer = None
+    world.dial()
+    world.run(4900)
+    assert world.sock.writes == []
+    world.run(200)
+    assert world.sock.closed
+    assert "cannot be used: it does not answer" in world.log.text()
+    world.net.made_answer = refused()
+    world.run(10000)
+    assert world.sock.writes == []
+    assert "cannot be used: nothing listens there" in world.log.text()
+    world.net.made_answer = True
+    world.run(9000)
+    assert world.sock.take()[:1] == b"\x10"
+    world.sock.inbox += ACCEPTED
+    world.run(500)
+    assert world.session.up()
+
+
 def test_a_refused_connection_is_said_and_said_once():
     world = World()
     world.net.start_error = refused()
