@@ -112,12 +112,16 @@ class Lan:
         self.looks = 0  # at ifconfig(), which takes heap
         self.broken = False
         self.missing = False  # the chip does not answer when it is set up
+        self.on = False
         self.calls = 0
 
     def active(self, on=None):
-        self.calls += 1
-        if self.broken:
-            raise OSError("Ethernet driver install failed")
+        if on is not None:
+            self.calls += 1
+            if self.broken or on == self.on:  # ESP_ERR_INVALID_STATE: lan_active() in ports/esp32/network_lan.c
+                raise OSError("ethernet enable failed" if on else "ethernet disable failed")
+            self.on = on
+        return self.on
 
     def isconnected(self):
         return self.cable and (self.old or self.router)

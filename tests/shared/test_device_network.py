@@ -244,11 +244,20 @@ def test_ethernet_that_does_not_work_is_said_once_and_tried_again():
     world = LanWorld()
     world.hardware.broken = True
     world.run(60000)
-    assert world.log.text().count("driver install failed") == 1
+    assert world.log.text().count("ethernet enable failed") == 1
     assert 4 <= world.hardware.calls <= 8  # with pauses that grow
     world.hardware.broken = False
     world.run(90000)
     assert world.way.up
+
+
+def test_after_a_restart_of_the_program_alone_ethernet_goes_on():
+    """Ctrl-D leaves it switched on, and an ESP32 raises when it is switched on once more."""
+    world = LanWorld()
+    world.hardware.on = True
+    world.run(1000)
+    assert world.way.up
+    assert "does not work" not in world.log.text()
 
 
 class ModePin:
