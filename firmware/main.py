@@ -33,10 +33,12 @@ def main():
         if loop is not None:
             print("Ending.")
             _finish(loop)
+        _leave()
         return 0
     except SystemExit:  # it wants to begin again
         if loop is not None:
             _finish(loop)
+        _leave()
     except Exception as error:
         uptime = 0
         if loop is not None:
@@ -61,6 +63,16 @@ def _drop(loop):
     """Not polite: whoever relies on us must see "offline"."""
     try:
         loop.drop()
+    except Exception as error:
+        sys.print_exception(error)
+
+
+def _leave():
+    """Note that the restart which may follow is wanted."""
+    try:
+        from jkdevice import boots
+
+        boots.leave()
     except Exception as error:
         sys.print_exception(error)
 
