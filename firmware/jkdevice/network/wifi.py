@@ -4,8 +4,8 @@ Facts (notes of the project, from the ports' sources): an ESP32 tries again by i
 also with a wrong password, so the number of its own tries is limited and the status asked; joining while it is
 joining raises "Wifi Internal Error", so it is told to leave first and gets a second; power saving adds up to a
 second to every answer. From 1.24 on, or earlier, an ESP32 goes on telling why it could not join, also while it joins
-again, until it has joined (connect() does not reset it): only a new word is news. Not yet run on hardware;
-tests/shared/test_device_network.py drives it with a fake of network.WLAN.
+again, until it has joined (connect() does not reset it, micropython #17339): only a new word is news. Not yet run on
+hardware; tests/shared/test_device_network.py drives it with a fake of network.WLAN.
 """
 
 from jkcore import clock, log
@@ -118,6 +118,8 @@ class Wifi:
         if self._wlan is None:
             self._wlan = self._network.WLAN(self._network.STA_IF)
         wlan = self._wlan
+        if self._failures and self._failures % _RESTART == 0 and wlan.active():
+            wlan.active(False)
         if not wlan.active():
             wlan.active(True)
         if wlan.isconnected() and _setting(wlan, "ssid") != self._ssid:
@@ -176,11 +178,6 @@ class Wifi:
             self._wlan.disconnect()  # also before it is switched off, or an ESP32 goes on joining
         except _RADIO:
             pass  # it was not joined
-        try:
-            if self._failures % _RESTART == 0:
-                self._wlan.active(False)
-        except _RADIO:
-            pass  # said at the next try
 
 
 def _configure(wlan):
