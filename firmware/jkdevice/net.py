@@ -6,8 +6,8 @@ None until the connection is made; a Pico W takes bytes, and calls the socket wr
 calls a connection that is refused reset (ports/esp32/modsocket.c, extmod/modlwip.c).
 
 A Pico W waits for more to send (no TCP_NODELAY): its lwIP keeps at most 32 pieces that are not acknowledged, which each
-message would be then, and with one more `write` waits for up to 10 s, longer than its watchdog bears. Packed together
-they fill its 6400 bytes first, and `write` answers None.
+message would be then, and with one more `write` waits for up to 10 s, longer than its watchdog bears (micropython
+#19704). Packed together they fill its 6400 bytes first, and `write` answers None.
 """
 
 import errno
