@@ -32,13 +32,10 @@ def main():
     except KeyboardInterrupt:
         if loop is not None:
             print("Ending.")
-            _finish(loop)
-        _leave()
+        _finish(loop)
         return 0
     except SystemExit:  # it wants to begin again
-        if loop is not None:
-            _finish(loop)
-        _leave()
+        _finish(loop)
     except Exception as error:
         uptime = 0
         if loop is not None:
@@ -51,8 +48,13 @@ def main():
 
 
 def _finish(loop):
+    """An end on purpose. loop: or None."""
     try:
-        loop.finish()
+        from jkdevice import boots
+
+        boots.leave()
+        if loop is not None:
+            loop.finish()
     except KeyboardInterrupt:
         _drop(loop)  # in a hurry: the will says it
     except Exception as error:
@@ -63,16 +65,6 @@ def _drop(loop):
     """Not polite: whoever relies on us must see "offline"."""
     try:
         loop.drop()
-    except Exception as error:
-        sys.print_exception(error)
-
-
-def _leave():
-    """Note that the restart which may follow is wanted."""
-    try:
-        from jkdevice import boots
-
-        boots.leave()
     except Exception as error:
         sys.print_exception(error)
 
