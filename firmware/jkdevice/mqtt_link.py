@@ -110,6 +110,9 @@ class Link(Asking):
                 self._reached = now
                 self._row = self._net.resolve(address, self._port)
         except Exception as error:
+            if self.answered:
+                self._reached = now
+                self.answered = False
             text = "The name of the MQTT broker, " + self._host + ", cannot be looked up (" + oserrors.words(error)
             self._fail(text + "). Check mqtt.host and the network.")
 

@@ -116,6 +116,7 @@ class FakeLookup:
     """A network.dns.Lookup, and its maker. `answer`: an address, None for not yet, or an exception."""
 
     def __init__(self):
+        self.answered = False
         self.asked = []
         self.answer = None
         self.closed = 0

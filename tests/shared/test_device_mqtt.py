@@ -267,7 +267,9 @@ def test_nothing_is_written_before_the_connection_is_made():
     assert world.sock.writes == []
     assert "cannot be used: nothing listens there" in world.log.text()
     world.net.made_answer = True
-    world.run(9000)
+    for _ in range(200):
+        if not world.sock.writes:
+            world.run(100)
     assert world.sock.take()[:1] == b"\x10"
     world.sock.inbox += ACCEPTED
     world.run(500)
@@ -933,6 +935,19 @@ def test_a_network_is_left_alone_while_a_broker_refuses_or_a_session_is_up():
         world.sock.inbox += b"\xd0\0"
     assert world.session.up()
     assert world.way.renewed == []
+
+
+def test_a_network_is_left_alone_while_its_dns_server_does_not_know_the_broker():
+    world = on_wifi()
+    world.way.up = True
+    world.lookup.answer = OSError("the DNS server does not know this name")
+    world.lookup.answered = True
+    world.run(2000000, 500)
+    assert world.way.renewed == []
+    world.lookup.answer = OSError("the DNS server does not answer")
+    world.lookup.answered = False
+    world.run(700000, 500)
+    assert len(world.way.renewed) == 1
 
 
 def test_a_bus_that_is_never_idle_does_not_keep_the_radio_off():

@@ -425,6 +425,23 @@ def test_a_lost_answer_and_answers_to_something_else_do_no_harm():
     assert len(fake.sent) == 3
 
 
+def test_whether_the_server_answered_is_known():
+    """A network over which it does is not made anew, whatever the answer."""
+    for answer, answered in ((lambda q: reply(q, (), code=3), True), (lambda q: None, False)):
+        fake = Datagrams(answer)
+        real = dns.socket
+        dns.socket = fake
+        try:
+            asked = dns.Lookup("broker.lan", "192.168.1.1", 0)
+            for now in range(0, 6000, 50):
+                asked.poll(now)
+            raise AssertionError("found")
+        except dns.LookupFailedError:
+            assert asked.answered == answered
+        finally:
+            dns.socket = real
+
+
 def test_what_a_server_refuses_is_said():
     assert look_up(lambda q: reply(q, (), code=3))[0] == "the DNS server does not know this name"
     assert look_up(lambda q: reply(q, ((28, bytes(16)),)))[0] == "it has no IPv4 address"
