@@ -320,6 +320,7 @@ def test_a_good_configuration_is_kept_and_used_while_the_new_one_is_bad(device, 
 
 def test_without_a_configuration_a_device_waits_for_one(device, line, broker, subscriber):
     (device.folder / "cause.txt").write_text("3")  # a Pico, which was restarted by hand
+    bad_starts(device, 5)  # with the configuration before
     device.start()
     device.wait_said("config.json is missing")
     assert "make config" in device.said()
