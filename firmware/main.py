@@ -32,11 +32,10 @@ def main():
     except KeyboardInterrupt:
         if loop is not None:
             print("Ending.")
-            _finish(loop)
+        _finish(loop)
         return 0
     except SystemExit:  # it wants to begin again
-        if loop is not None:
-            _finish(loop)
+        _finish(loop)
     except Exception as error:
         uptime = 0
         if loop is not None:
@@ -49,8 +48,13 @@ def main():
 
 
 def _finish(loop):
+    """An end on purpose. loop: or None."""
     try:
-        loop.finish()
+        from jkdevice import boots
+
+        boots.leave()
+        if loop is not None:
+            loop.finish()
     except KeyboardInterrupt:
         _drop(loop)  # in a hurry: the will says it
     except Exception as error:

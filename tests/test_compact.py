@@ -164,8 +164,8 @@ OURS = {
     "bridge", "bus", "can", "found", "loop", "message", "pipe", "port", "port.bus", "ports[n].bus", "reader",
     "receiver",
     "blocking", "link", "network", "self._network", "self.machine", "self.tls", "tls", "way",
-    "self._backoff", "self._bridge", "self._can[left]", "self._masking", "self._pipe", "self._reader", "self._sink",
-    "self._tape", "self._session", "self.bridge", "self.bus", "self.session", "session",
+    "self._asked", "self._backoff", "self._bridge", "self._can[left]", "self._masking", "self._pipe", "self._reader",
+    "self._sink", "self._tape", "self._session", "self.bridge", "self.bus", "self.session", "session",
 }  # fmt: skip
 
 

@@ -209,8 +209,10 @@ def test_the_file_is_written_whole_and_the_next_step_named(tmp_path):
     raw = {"mqtt": {"host": "a", "user": "jk", "password": "geheim ü"}, "bus": {"port": "tcp://127.0.0.1:8899"}}
     file.write_text(json.dumps(raw))
     with FakeBoard(tmp_path / "flash") as board:
+        (board.folder / "boots.json").write_text('[5, false, 1, "ValueError: of the configuration before"]')
         done = make("config", "--board", "desktop", "--port", board.port, "--file", str(file))
     assert done.returncode == 0, done.stdout
+    assert "boots.json" not in board.files()
     assert "geheim" not in done.stdout
     assert f"Next: make deploy BOARD=desktop PORT={board.port}" in done.stdout
     assert json.loads(board.files()["config.json"]) == raw

@@ -319,6 +319,8 @@ def test_a_good_configuration_is_kept_and_used_while_the_new_one_is_bad(device, 
 
 
 def test_without_a_configuration_a_device_waits_for_one(device, line, broker, subscriber):
+    (device.folder / "cause.txt").write_text("3")  # a Pico, which was restarted by hand
+    bad_starts(device, 5)  # with the configuration before
     device.start()
     device.wait_said("config.json is missing")
     assert "make config" in device.said()
@@ -326,6 +328,8 @@ def test_without_a_configuration_a_device_waits_for_one(device, line, broker, su
     assert device.process.poll() is None
     device.configure(line.tcp_port, broker.port)
     assert device.process.wait(15) == RESET
+    assert device.kept("boots.json") is None
+    (device.folder / "cause.txt").unlink()
     device.start()
     all_online(subscriber)
     assert device.kept("boots.json") is None
@@ -333,9 +337,15 @@ def test_without_a_configuration_a_device_waits_for_one(device, line, broker, su
 
 def test_ctrl_c_while_it_waits_leads_to_the_prompt(device):
     (device.folder / "config.json").write_text(json.dumps({**CONFIG, "log": "loud"}))
-    device.start()
-    device.wait_said("config.json: log")
-    assert device.end(signal.SIGINT) == 0
+    for times in range(1, 4):
+        (device.folder / "cause.txt").write_text("3")  # a Pico says so of every restart
+        device.start()
+        deadline = time.monotonic() + 20
+        while device.said().count("config.json: log") < times:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert device.end(signal.SIGINT) == 0
+        assert device.kept("boots.json") is None
 
 
 def test_the_settings_that_are_secret_are_those_of_the_configuration():

@@ -33,8 +33,12 @@ AF_INET = 2
 SOCK_STREAM = POLLOUT = POLLERR = POLLHUP = 1
 
 
-def poll():
-    raise OSError
+class poll:  # noqa: N801
+    def register(self, *_):
+        pass
+
+    def poll(self, _):
+        return ((0, 0),)
 
 
 def urandom(n):

@@ -8,6 +8,7 @@ class Asking:
 
     def __init__(self):
         self.lookup = None
+        self.answered = False  # the last look-up that failed: the server did not know the name
         self._asked = None  # the look-up under way
 
     def _address_of(self, name, now):
@@ -17,6 +18,7 @@ class Asking:
         try:
             address = self._asked.poll(now)
         except Exception:
+            self.answered = self._asked.answered
             self._stop_asking()
             raise
         if address is not None:

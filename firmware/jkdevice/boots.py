@@ -5,7 +5,8 @@ nothing and never counts. The fifth in a row leads to safe mode.
 
 A hang leaves no trace but the reset cause "watchdog", which does not tell how long the program had run. So the first
 such reset only makes the next start a watched one (`young`); a watchdog reset out of a watched start is a bad start.
-A Pico calls its ordinary restart a watchdog's, too: the one after an exception of ours is not watched yet.
+A Pico calls its ordinary restart a watchdog's, too: one after an exception of ours, or after an end on purpose, is not
+watched yet.
 
 Flash is written only while something is wrong: a start after a good run writes nothing.
 """
@@ -79,6 +80,17 @@ def order(mode):
     row = read()
     row[2] = mode
     _write(row)
+
+
+def leave():
+    """The program is ended on purpose: the restart that follows is no hang."""
+    row = read()
+    if row[1]:
+        row[1] = False
+        if row[0]:
+            _write(row)
+        else:
+            settled()
 
 
 def settled():

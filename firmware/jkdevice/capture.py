@@ -163,6 +163,7 @@ class Tcp:
         self._port = port
         self._net = net
         self._backoff = Backoff(30)
+        self._row = None
         self._sock = None
         self._made = False
         self._since = 0
@@ -173,7 +174,7 @@ class Tcp:
             if self._backoff.due(now):
                 self._open(now)
         elif not self._made:
-            made = self._net.made(self._sock)
+            made = self._net.made(self._sock, self._row)
             if made is True:
                 self._made = self.fresh = True
                 self._backoff.reset()
@@ -182,7 +183,8 @@ class Tcp:
 
     def _open(self, now):
         try:
-            self._sock = self._net.start(self._net.resolve(self._host, self._port))
+            self._row = self._net.resolve(self._host, self._port)
+            self._sock = self._net.start(self._row)
             self._since = now
         except OSError:
             self._lose(now)

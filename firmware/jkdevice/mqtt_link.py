@@ -36,7 +36,7 @@ class Link(Asking):
         self._backoff = Backoff(60)
         self._sock = None
         self._row = None  # address of the broker
-        self._wrapped = False  # TLS is on the socket
+        self._stage = 0  # of the socket: 1 it is connected, 2 TLS is on it
         self._failures = 0  # in a row, at this address
         self._quiet = -1  # the last time the bus was idle
         self._said = ""
@@ -81,7 +81,7 @@ class Link(Asking):
             return
         start = self._ticks()
         try:
-            self._wrapped = False
+            self._stage = 0
             self._sock = self._net.start(self._row)
             blocking.note(clock.since(self._ticks(), start))
             self._ask()
@@ -110,6 +110,9 @@ class Link(Asking):
                 self._reached = now
                 self._row = self._net.resolve(address, self._port)
         except Exception as error:
+            if self.answered:
+                self._reached = now
+                self.answered = False
             text = "The name of the MQTT broker, " + self._host + ", cannot be looked up (" + oserrors.words(error)
             self._fail(text + "). Check mqtt.host and the network.")
 
@@ -136,6 +139,13 @@ class Link(Asking):
     def _push_first(self):
         """_push while the connection is being made: here the error tells how that went."""
         try:
+            if not self._stage:
+                made = self._net.made(self._sock, self._row)
+                if made is None:
+                    return
+                if made is not True:
+                    raise made
+                self._stage = 1
             if self.tls is None:
                 self._write()
             else:
@@ -144,21 +154,16 @@ class Link(Asking):
             # A ValueError is TLS's word for a certificate it does not trust; its buffers may be more than there is.
             if not oserrors.not_yet(error):
                 self._refused(error)
-                text = self.tls.words(error) if self._wrapped else ""
+                text = self.tls.words(error) if self._stage == 2 else ""
                 self._drop(text or oserrors.words(error))
 
     def _push_secured(self):
         """The handshake, and what follows it; a step of it takes its time."""
         if not self._may_block(self._now):
             return
-        if not self._wrapped:
-            made = self._net.made(self._sock)
-            if made is None:
-                return
-            if made is not True:
-                raise made
+        if self._stage == 1:
             self._sock = self.tls.wrap(self._sock)
-            self._wrapped = True
+            self._stage = 2
         start = self._ticks()
         try:
             self._write()

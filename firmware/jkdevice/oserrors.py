@@ -47,4 +47,6 @@ def words(error):
                 return text
         return "error " + str(code)
     text = str(error)
+    if text and isinstance(error, OSError):
+        return text  # a sentence of our own; tools/compact.py leaves nothing of the name of its class
     return type(error).__name__ + (": " + text if text else "")

@@ -90,6 +90,9 @@ def _wait(text):
         if looks % _SAY == 0:
             print(text)
         time.sleep(_CHECK_S)
+    from jkdevice import boots
+
+    boots.settled()  # a new one begins without a record
     print("config.json was changed: jkbridge begins again.")
     raise SystemExit
 

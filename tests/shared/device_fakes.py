@@ -96,7 +96,8 @@ class FakeNet:
         self.sockets.append(sock)
         return sock
 
-    def made(self, sock):
+    def made(self, sock, row):
+        assert row
         return self.made_answer
 
     def close(self, sock):
@@ -115,6 +116,7 @@ class FakeLookup:
     """A network.dns.Lookup, and its maker. `answer`: an address, None for not yet, or an exception."""
 
     def __init__(self):
+        self.answered = False
         self.asked = []
         self.answer = None
         self.closed = 0

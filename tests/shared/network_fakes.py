@@ -7,8 +7,9 @@ ETH_GOT_IP = 5
 class Wlan:
     """network.WLAN(STA_IF). `air`: what is out there, name -> password; `router`: it gives addresses.
 
-    Joining takes `takes` looks at isconnected(). connect() while joining raises, disconnect() of nothing too; an
-    ESP32 tries `reconnects` times more before status() tells a reason; a Pico W tells it at once.
+    Joining takes `takes` looks at isconnected(). connect() while joining raises, disconnect() of nothing too. An
+    ESP32 goes on telling why it failed until it has joined (ports/esp32/network_wlan.c, 1.24 to 1.29: connect() does
+    not reset wifi_sta_disconn_reason, and status() looks at it first); a Pico W begins anew.
     """
 
     def __init__(self, network):
@@ -51,7 +52,8 @@ class Wlan:
         self.calls.append("connect")
         self._joining = (ssid, password)
         self._left = self.takes
-        self._status = STAT_CONNECTING
+        if self.network.pico or self._status not in (self.network.STAT_NO_AP_FOUND, self.network.STAT_WRONG_PASSWORD):
+            self._status = STAT_CONNECTING
 
     def disconnect(self):
         if self._joining is None and not self._joined:
@@ -110,12 +112,16 @@ class Lan:
         self.looks = 0  # at ifconfig(), which takes heap
         self.broken = False
         self.missing = False  # the chip does not answer when it is set up
+        self.on = False
         self.calls = 0
 
     def active(self, on=None):
-        self.calls += 1
-        if self.broken:
-            raise OSError("Ethernet driver install failed")
+        if on is not None:
+            self.calls += 1
+            if self.broken or on == self.on:  # ESP_ERR_INVALID_STATE: lan_active() in ports/esp32/network_lan.c
+                raise OSError("ethernet enable failed" if on else "ethernet disable failed")
+            self.on = on
+        return self.on
 
     def isconnected(self):
         return self.cable and (self.old or self.router)
@@ -137,6 +143,7 @@ class Network:
     PHY_LAN8720 = 3
 
     def __init__(self, pico=False):
+        self.pico = pico
         self.STAT_WRONG_PASSWORD = -3 if pico else 202
         self.STAT_NO_AP_FOUND = -2 if pico else 201
         self.STAT_CONNECT_FAIL = -1 if pico else 203

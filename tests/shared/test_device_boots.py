@@ -110,6 +110,23 @@ def test_where_every_restart_looks_like_the_watchdogs_an_error_counts_once():
     assert boots.begin(True)[0] == boots.SAFE
 
 
+def test_an_end_on_purpose_is_no_hang():
+    """A Pico that is restarted by the program or by hand says "watchdog" every time."""
+    files = flash()
+    for _ in range(8):
+        assert boots.begin(True) == (boots.NORMAL, "")
+        boots.leave()
+        assert not boots.is_doubted()
+    bad_start(watchdog=True)
+    for _ in range(8):
+        assert boots.begin(True)[0] == boots.NORMAL
+        boots.leave()
+        assert files.kept[boots.FILE][0] == 1
+    writes = files.writes
+    boots.leave()
+    assert files.writes == writes
+
+
 def test_what_is_no_record_counts_as_none():
     for value in (None, 5, "x", [], [6, True, 1, ""], [-1, True, 1, ""], [5, True, 3, ""], [True, True, 1, ""], {}):
         files = flash()

@@ -252,6 +252,30 @@ def test_connect_goes_out_when_the_connection_is_made():
     assert world.session.up()
 
 
+def test_nothing_is_written_before_the_connection_is_made():
+    """A Pico W takes bytes before, and what is wrong would be said of a broker that has the CONNECT."""
+    world = World()
+    world.net.made_answer = None
+    world.dial()
+    world.run(4900)
+    assert world.sock.writes == []
+    world.run(200)
+    assert world.sock.closed
+    assert "cannot be used: it does not answer" in world.log.text()
+    world.net.made_answer = refused()
+    world.run(10000)
+    assert world.sock.writes == []
+    assert "cannot be used: nothing listens there" in world.log.text()
+    world.net.made_answer = True
+    for _ in range(200):
+        if not world.sock.writes:
+            world.run(100)
+    assert world.sock.take()[:1] == b"\x10"
+    world.sock.inbox += ACCEPTED
+    world.run(500)
+    assert world.session.up()
+
+
 def test_a_refused_connection_is_said_and_said_once():
     world = World()
     world.net.start_error = refused()
@@ -838,7 +862,7 @@ def test_a_name_that_is_not_found_is_said_and_asked_again():
     assert world.lookup.closed == len(world.lookup.asked)
     said = [text for level, text in world.log.lines if level >= 30]
     assert len(said) == 1
-    assert "broker.local, cannot be looked up (OSError: the DNS server does not know this name)" in said[0]
+    assert "broker.local, cannot be looked up (the DNS server does not know this name)" in said[0]
 
 
 def test_a_network_that_goes_ends_the_session_and_the_look_up():
@@ -911,6 +935,19 @@ def test_a_network_is_left_alone_while_a_broker_refuses_or_a_session_is_up():
         world.sock.inbox += b"\xd0\0"
     assert world.session.up()
     assert world.way.renewed == []
+
+
+def test_a_network_is_left_alone_while_its_dns_server_does_not_know_the_broker():
+    world = on_wifi()
+    world.way.up = True
+    world.lookup.answer = OSError("the DNS server does not know this name")
+    world.lookup.answered = True
+    world.run(2000000, 500)
+    assert world.way.renewed == []
+    world.lookup.answer = OSError("the DNS server does not answer")
+    world.lookup.answered = False
+    world.run(700000, 500)
+    assert len(world.way.renewed) == 1
 
 
 def test_a_bus_that_is_never_idle_does_not_keep_the_radio_off():

@@ -132,11 +132,13 @@ def test_wifi_over_which_nothing_answers_is_joined_anew():
     world = World().joined()
     world.way.renew(world.now)
     assert not world.way.up
-    assert world.wlan.calls == ["active", "connect", "disconnect", "inactive"]
+    assert world.wlan.calls == ["active", "connect", "disconnect"]
     assert "nothing answers over it for 10 min" in world.log.text()
-    world.run(5000)
+    world.run(5000, idle=False)  # to switch it off takes its time as well
+    assert world.wlan.calls == ["active", "connect", "disconnect"]
+    world.run(1000)
     assert world.way.up
-    assert world.wlan.calls[4:] == ["active", "connect"]
+    assert world.wlan.calls[3:] == ["inactive", "active", "connect"]
 
 
 def test_ethernet_over_which_nothing_answers_is_switched_off_and_on():
@@ -244,11 +246,20 @@ def test_ethernet_that_does_not_work_is_said_once_and_tried_again():
     world = LanWorld()
     world.hardware.broken = True
     world.run(60000)
-    assert world.log.text().count("driver install failed") == 1
+    assert world.log.text().count("ethernet enable failed") == 1
     assert 4 <= world.hardware.calls <= 8  # with pauses that grow
     world.hardware.broken = False
     world.run(90000)
     assert world.way.up
+
+
+def test_after_a_restart_of_the_program_alone_ethernet_goes_on():
+    """Ctrl-D leaves it switched on, and an ESP32 raises when it is switched on once more."""
+    world = LanWorld()
+    world.hardware.on = True
+    world.run(1000)
+    assert world.way.up
+    assert "does not work" not in world.log.text()
 
 
 class ModePin:
@@ -412,6 +423,23 @@ def test_a_lost_answer_and_answers_to_something_else_do_no_harm():
     address, fake = look_up(answer)
     assert address == "5.6.7.8"
     assert len(fake.sent) == 3
+
+
+def test_whether_the_server_answered_is_known():
+    """A network over which it does is not made anew, whatever the answer."""
+    for answer, answered in ((lambda q: reply(q, (), code=3), True), (lambda q: None, False)):
+        fake = Datagrams(answer)
+        real = dns.socket
+        dns.socket = fake
+        try:
+            asked = dns.Lookup("broker.lan", "192.168.1.1", 0)
+            for now in range(0, 6000, 50):
+                asked.poll(now)
+            raise AssertionError("found")
+        except dns.LookupFailedError:
+            assert asked.answered == answered
+        finally:
+            dns.socket = real
 
 
 def test_what_a_server_refuses_is_said():

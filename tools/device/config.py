@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from device import DeviceError, boards, link, ports, say
+from device.deploy import BOOTS
 from device.questions import Interview, wifi_table
 from jkcore import config as checker
 from jkcore.config_texts import HIDDEN, MASK, split
@@ -143,6 +144,7 @@ def configure(name: str, port: str, file: str = "", interview: Interview | None 
     data = (json.dumps(raw, indent=1, ensure_ascii=False) + "\n").encode()
     with _again(port) as device:
         device.replace(PATH, data)
+        device.remove(BOOTS)
         has_program = bool(device.read("/jk/slot"))
     say(f"{Path(PATH).name} is written and checked ({len(data)} bytes). The device has been restarted.")
     say(f"Next: make {'device-log' if has_program else f'deploy BOARD={name}'} PORT={port}")

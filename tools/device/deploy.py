@@ -9,7 +9,7 @@ from device.link import Board, Entry, digest
 
 HOME = "/jk"
 MAIN = "/main.py"
-BOOTS = "/boots.json"  # the bad starts of the release before must not keep a new one in safe mode
+BOOTS = "/boots.json"  # bad starts of the release, or the configuration, before must not keep a new one in safe mode
 _MARK = b"jkbridge"  # in the doc string of every main.py of ours
 
 

@@ -34,6 +34,7 @@ class Lookup:
             raise LookupFailedError("DHCP told no DNS server")
         self._where = (_MDNS if local and not port else server, port or (_MDNS_PORT if local else _PORT))
         self._question = _question(name, os.urandom(2), local)
+        self.answered = False  # what the server says may be of no use, but the network carries it
         self._tries = 0
         self._asked = now
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -57,7 +58,10 @@ class Lookup:
             if oserrors.not_yet(error):
                 return None
             raise LookupFailedError(oserrors.words(error))
-        return _address(answer, self._question) if answer else None
+        if not answer or not _is_answer(answer, self._question):
+            return None
+        self.answered = True
+        return _address(answer)
 
     def close(self):
         """Give the socket back."""
@@ -77,11 +81,13 @@ def _question(name, number, local):
     return bytes(out)
 
 
-def _address(answer, question):
-    """The first IPv4 address of an answer to the question; None: it is an answer to something else, or cut."""
+def _is_answer(answer, question):
+    return answer[:2] == question[:2] and len(answer) > 3 and answer[2] & 0x80
+
+
+def _address(answer):
+    """The first IPv4 address of an answer; None: it is cut."""
     try:
-        if answer[:2] != question[:2] or not answer[2] & 0x80:
-            return None
         if answer[3] & 15:
             raise LookupFailedError("the DNS server does not know this name")
         at = 12

@@ -132,7 +132,8 @@ class Lan:
         start = self._ticks()
         if self._lan is None:
             self._lan = self._make()
-        self._lan.active(True)
+        if not self._lan.active():  # it may be from before a restart of the program alone, and raises then
+            self._lan.active(True)
         blocking.note(clock.since(self._ticks(), start))
         self._active = True
         self._since = now

@@ -123,7 +123,7 @@ class TcpPort(Asking):
         self._state = _DOWN
 
     def _wait(self, now):
-        made = self._net.made(self._sock)
+        made = self._net.made(self._sock, self._row)
         if made is True:
             self._state = _OPEN
             self._backoff.reset()
