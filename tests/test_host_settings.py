@@ -101,6 +101,18 @@ def test_broken_or_unfit_json_is_named(tmp_path: Path) -> None:
     assert "one JSON object" in refusal(write(tmp_path, "[1]", "options.json"))
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '{"interval": ' + "9" * 5000 + "}"), ("a.json", "[" * 100_000),
+        ("a.toml", "interval = " + "9" * 5000), ("a.toml", "a = " + "[" * 100_000),
+    ],
+)  # fmt: skip
+def test_a_file_beyond_all_measure_is_refused_in_words(tmp_path: Path, name: str, text: str) -> None:
+    file = write(tmp_path, text, name)
+    assert f"{file} cannot be read" in refusal(file)
+
+
 def test_options_json_of_a_home_assistant_add_on(tmp_path: Path) -> None:
     options = {"bus": [{"port": "/dev/ttyUSB0", "packs": "1-4"}], "mqtt": {"host": "core-mosquitto", "user": None}}
     file = write(tmp_path, json.dumps(options), "options.json")

@@ -98,6 +98,8 @@ def read_file(path: Path) -> dict[str, Any]:
             found = json.loads(text)
         except json.JSONDecodeError as e:
             raise ConfigError(f"{path}, line {e.lineno}, column {e.colno}: this is not JSON: {e.msg}.") from None
+        except (ValueError, RecursionError):
+            raise _beyond(path) from None
         if not isinstance(found, dict):
             raise ConfigError(f'{path} must hold one JSON object. Example: {{"mqtt": {{"host": "192.168.1.10"}}}}')
         return found
@@ -108,6 +110,16 @@ def read_file(path: Path) -> dict[str, Any]:
             f"{path}: this is not TOML: {e}. Text needs quotes, a table its name in brackets. "
             'Example: [mqtt], and on the next line host = "192.168.1.10"'
         ) from None
+    except (ValueError, RecursionError):
+        raise _beyond(path) from None
+
+
+def _beyond(path: Path) -> ConfigError:
+    """For what is well formed, but more than Python's readers take."""
+    return ConfigError(
+        f"{path} cannot be read: a number in it has thousands of digits, or lists stand in lists hundreds deep. Is "
+        "this the configuration file? To start from one: jkbridge config example > jkbridge.toml"
+    )
 
 
 def _choose(file: str | None, search: list[Path]) -> Path | None:
