@@ -138,6 +138,7 @@ def test_what_is_set_so_already_is_not_sent(rig: Rig) -> None:
         ("odd_run_time=1", "odd_run_time cannot be changed"),
         ("cell_overvoltage_protectoin=3.6", "Did you mean cell_overvoltage_protection?"),
         ("balance_switch", "field=value is wanted"),
+        ("=ON", "field=value is wanted"),
         ('balance_switch="ON"', "plain letters"),
     ],
 )
