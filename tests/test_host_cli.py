@@ -56,6 +56,8 @@ def test_usage_errors_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = answer(capsys, "config", "check", "--set", "mqtt.kepalive=3")
     assert code == 2
     assert "the nearest is mqtt.keepalive" in err
+    assert "the value is missing" in answer(capsys, "config", "check", "--set", "interval")[2]
+    assert "configuration file alone, as [[pack]]" in answer(capsys, "config", "check", "--set", "pack.name=a")[2]
 
 
 def test_check_says_what_is_in_force(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,6 +91,22 @@ def test_broker_flag_forms() -> None:
         ("b", ("b", "")), ("b:1884", ("b", "1884")), ("::1", ("::1", "")), ("[::1]:1884", ("::1", "1884")),
     ):  # fmt: skip
         assert cli._host_port(text) == wanted
+    assert cli._host_port("") == ("", "")  # a script's empty variable: the embedded broker, as without the flag
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (":1883", "name of the broker is missing"), ("[]:1883", "not understood"), ("[::1", "not understood"),
+        ("[::1]1883", "not understood"), ("[::1]:", "must be a number"), ("b:", "must be a number"),
+        ("b:\u0663", "must be a number"), ("mqtt://b:1883", "--tls for TLS"),
+    ],
+)  # fmt: skip
+def test_a_broker_that_cannot_be_meant_is_refused(capsys: pytest.CaptureFixture[str], text: str, words: str) -> None:
+    code, _, err = answer(capsys, "config", "check", "--broker", text)
+    assert code == 2
+    assert words in err
+    assert f'"{text}"' in err
 
 
 def test_example_and_show_are_files_that_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -123,6 +141,23 @@ def test_a_reader_that_went_away_is_no_error_worth_a_word() -> None:
     os.close(write_end)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_told_in_words() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "jkbridge", "config", "example"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=_env(), check=False)
+    assert done.returncode == 1
+    assert done.stderr == "jkbridge: the output cannot be written: No space left on device.\n"
+    assert "FileNotFoundError" in _main_with("open('/nonexistent')").stderr  # not every OSError is one of the output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
+def test_closed_standard_streams_are_no_error() -> None:
+    command = f"exec {sys.executable} -m jkbridge config show <&- >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, env=_env(), check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_decode_ends_as_promised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
