@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import can
@@ -115,6 +116,24 @@ def test_times_start_at_zero_and_never_run_backwards():
     assert can_log.parse(text.replace(" 1#", " 001#").encode()).frames[-1].at == 1000
     assert [frame.at for frame in can_log.parse(text.replace(" 1#", " 001#").encode()).frames] == [0, 150, 150, 1000]
     assert [frame.at for frame in can_log.parse(b"001#\n001#\n(5.0) c 001#\n(5.1) c 001#\n").frames] == [0, 1, 1, 101]
+
+
+def test_lines_may_end_as_on_any_system():
+    log = can_log.parse(b"001#01\r002#02\r\nrubbish\r\n\n003#03")
+    assert [frame.id for frame in log.frames] == [1, 2, 3]
+    assert log.rejected == [can_log.Rejected(15, 3, 7, "this is no line of candump")]
+
+
+def test_a_long_log_is_read_line_by_line():
+    content = b"(1.000000) can0 2F4#1302B20F51000000\n" * 20_000
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in can_log.pieces("long.log", content))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 20_000
+    assert peak < 200_000  # 20 000 frames at once would take more than 4 MB
 
 
 @given(st.binary(max_size=300))

@@ -127,6 +127,50 @@ def test_port_gives_the_bytes_at_their_time_and_none_that_were_sent() -> None:
     assert port.until_next() is None
 
 
+def test_a_recording_may_be_longer_than_the_clock_counts() -> None:
+    clock = ManualClock()
+    day = 24 * 3_600_000
+    port = replay.ReplayPort([recording.Chunk(n * 6 * day, "<", bytes((n,))) for n in range(4)], clock)
+    assert port.poll().kind == "opened"
+    assert port.poll().data == b"\0"
+    for n in (1, 2, 3):  # the clock wraps after 12.4 days
+        assert port.until_next() == 6 * day
+        clock.advance(6 * day - 1)
+        assert port.poll() is None
+        assert port.until_next() == 1
+        clock.advance(1)
+        assert port.poll().data == bytes((n,))
+
+
+def test_a_recording_without_a_battery_is_a_failure_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bus.hex"
+    file.write_text("01 02 03\n")
+    assert cli.main(["replay", str(file), "--print"]) == 1
+    assert "Nothing of a JK battery was found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("speed", ["-1", "abc", "", "nan", "inf", "1e-300", "100001"])
+def test_a_speed_that_cannot_be_kept_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], speed: str
+) -> None:
+    assert cli.main(["replay", str(tmp_path / "none.hex"), "--print", "--speed", speed]) == 2
+    assert f"{speed!r} is not possible: 0.01 to 10000, or 0" in capsys.readouterr().err
+
+
+def test_speed_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "bus.hex"
+    record(file, True)
+    slept: list[float] = []
+    monkeypatch.setattr("jkbridge.replay.time.sleep", slept.append)
+    run(capsys, str(file), "--print", "--log", "error", "--speed", "0")
+    assert slept == []
+    run(capsys, str(file), "--print", "--log", "error", "--speed", "2")
+    length = max(chunk.at for chunk in recording.parse(file.read_bytes()) if chunk.direction == recording.RECEIVED)
+    assert sum(slept) == pytest.approx(length / 1000 / 2, abs=0.05)
+
+
 def test_no_broker_or_no_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "bus.hex"
     file.write_text("01 02\n")

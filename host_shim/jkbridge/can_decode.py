@@ -25,30 +25,32 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
     """Write one JSON line per message to `out`, one line per rejected piece, and a summary of what is not JK's, to
     `errors`. Returns 0: all was JK's or somebody else's; 1: pieces were rejected; 2: the file cannot be read or is
     empty."""
+    rejected = number = 0
+    foreign: dict[str, int] = {}
     try:
-        log = can_log.parse(content) if can_log.is_candump(content) else can_log.read(name)
+        for piece in can_log.pieces(name, content):
+            if isinstance(piece, can_log.Rejected):
+                rejected += 1
+                print(f"{prefix}line {piece.line}: {piece.length} bytes rejected: {piece.reason}", file=errors)
+                continue
+            number += 1
+            found = frame_json(piece)
+            if found is None:
+                foreign[identifier(piece)] = foreign.get(identifier(piece), 0) + 1
+            elif found.startswith("{"):
+                print(found, file=out)
+            else:
+                rejected += 1
+                print(f"{prefix}frame {number}, {identifier(piece)}: rejected: {found}", file=errors)
     except can_log.CanLogError as error:
         print(error, file=errors)
         return 2
-    for piece in log.rejected:
-        print(f"{prefix}line {piece.line}: {piece.length} bytes rejected: {piece.reason}", file=errors)
-    rejected = len(log.rejected)
-    foreign: dict[str, int] = {}
-    for number, frame in enumerate(log.frames, 1):
-        found = frame_json(frame)
-        if found is None:
-            foreign[identifier(frame)] = foreign.get(identifier(frame), 0) + 1
-        elif found.startswith("{"):
-            print(found, file=out)
-        else:
-            rejected += 1
-            print(f"{prefix}frame {number}, {identifier(frame)}: rejected: {found}", file=errors)
     if foreign:
         most = sorted(foreign.items(), key=lambda item: (-item[1], item[0]))
         told = ", ".join(f"{key} ({count})" for key, count in most[:_SHOWN])
         more = f" and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         print(f"{prefix}identifiers that are none of JK's: {told}{more}", file=errors)
-    if not log.frames and not log.rejected:
+    if not number and not rejected:
         print(f"{prefix or name + ': '}holds no frames", file=errors)
         return 2
     return int(rejected > 0)

@@ -9,6 +9,7 @@ predecessor's counts as happening at the same moment. Frames of several channels
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ _SCREEN = re.compile(
     r"(?:\(\s*(\d{1,12}(?:\.\d{1,9})?)\s*\)\s+)?(\S+)\s+(?:RX\s+|TX\s+)?(?:[-A-Z]\s+[-A-Z]\s+)?"
     r"([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})\s+\[(\d{1,2})\]\s*(.*)"
 )
+_LINES = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _REMOTE = re.compile(r"[Rr](\d?)")
 
@@ -58,40 +60,54 @@ def is_candump(content: bytes) -> bool:
 
 
 def read(path: str | Path) -> CanLog:
-    """The log in the file `path`: candump by its content, anything else by the end of its name, as python-can does.
-
-    Raises CanLogError with a sentence, and OSError when the file cannot be opened.
-    """
-    content = plain(Path(path).read_bytes())
-    if is_candump(content):
-        return parse(content)
-    return _read_other(Path(path))
+    """The log in the file `path`; raises as pieces() does, and OSError when the file cannot be opened."""
+    return gather(pieces(path, plain(Path(path).read_bytes())))
 
 
 def parse(content: bytes) -> CanLog:
     """A candump log. Every line is a frame, a comment (#) or rejected; nothing is raised."""
-    frames: list[CanFrame] = []
-    rejected: list[Rejected] = []
+    return gather(_candump(content))
+
+
+def pieces(path: str | Path, content: bytes) -> Iterator[CanFrame | Rejected]:
+    """What a log holds, one after the other: a long one never stands in memory as a whole.
+
+    content: of the file `path`, unpacked. Candump is known by it, anything else by the end of the name, as python-can
+    does. Raises CanLogError with a sentence, at the latest in the place of the first piece.
+    """
+    return _candump(content) if is_candump(content) else _others(Path(path))
+
+
+def gather(found: Iterable[CanFrame | Rejected]) -> CanLog:
+    """All pieces, sorted."""
+    log = CanLog([], [])
+    for piece in found:
+        if isinstance(piece, CanFrame):
+            log.frames.append(piece)
+        else:
+            log.rejected.append(piece)
+    return log
+
+
+def _candump(content: bytes) -> Iterator[CanFrame | Rejected]:
     first_us: int | None = None
     now_us = -1000
-    offset = 0
-    for number, raw in enumerate(content.splitlines(keepends=True), 1):
-        line = raw.decode("utf-8", "replace").strip()
-        if line and not line.startswith("#"):
-            found = _line(line)
-            if isinstance(found, str):
-                rejected.append(Rejected(offset, number, len(raw.rstrip(b"\r\n")), found))
-            else:
-                time_us, frame = found
-                if time_us is None:
-                    now_us += 1000
-                else:
-                    if first_us is None:
-                        first_us = time_us - max(now_us, 0)
-                    now_us = max(now_us, 0, time_us - first_us)
-                frames.append(frame._replace(at=now_us // 1000))
-        offset += len(raw)
-    return CanLog(frames, rejected)
+    for number, raw in enumerate(_LINES.finditer(content), 1):
+        line = raw[0].decode("utf-8", "replace").strip()
+        if not line or line.startswith("#"):
+            continue
+        found = _line(line)
+        if isinstance(found, str):
+            yield Rejected(raw.start(), number, len(raw[0].rstrip(b"\r\n")), found)
+            continue
+        time_us, frame = found
+        if time_us is None:
+            now_us += 1000
+        else:
+            if first_us is None:
+                first_us = time_us - max(now_us, 0)
+            now_us = max(now_us, 0, time_us - first_us)
+        yield frame._replace(at=now_us // 1000)
 
 
 def _line(line: str) -> tuple[int | None, CanFrame] | str:
@@ -155,7 +171,7 @@ def _frame(digits: str, data: bytes, remote: bool, dlc: int) -> CanFrame | str:
     return CanFrame(0, identifier, extended, remote, False, dlc, data)
 
 
-def _read_other(path: Path) -> CanLog:
+def _others(path: Path) -> Iterator[CanFrame | Rejected]:
     try:
         can = python_can()
     except PythonCanMissingError as error:
@@ -175,9 +191,7 @@ def _read_other(path: Path) -> CanLog:
     return _messages(path, reader)
 
 
-def _messages(path: Path, reader: Any) -> CanLog:
-    frames: list[CanFrame] = []
-    rejected: list[Rejected] = []
+def _messages(path: Path, reader: Any) -> Iterator[CanFrame | Rejected]:
     first: float | None = None
     now = 0
     count = 0
@@ -187,15 +201,10 @@ def _messages(path: Path, reader: Any) -> CanLog:
             if first is None:
                 first = message.timestamp
             now = max(now, round((message.timestamp - first) * 1_000_000) // 1000)
-            frame = frame_of(message, now)
-            if frame is None:
-                rejected.append(Rejected(0, count, 0, f"frame {count} is CAN FD or makes no sense"))
-            else:
-                frames.append(frame)
+            yield frame_of(message, now) or Rejected(0, count, 0, f"frame {count} is CAN FD or makes no sense")
     except Exception as error:  # the readers raise whatever their format makes them stumble over
         if not count:
             raise CanLogError(f"{path}: cannot be read as {path.suffix}: {error}") from None
-        rejected.append(Rejected(0, count + 1, 0, f"the file makes no sense behind frame {count}: {error}"))
+        yield Rejected(0, count + 1, 0, f"the file makes no sense behind frame {count}: {error}")
     finally:
         reader.stop()
-    return CanLog(frames, rejected)
