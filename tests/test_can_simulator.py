@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -403,8 +404,13 @@ def test_served_on_virtual_in_real_time():
 
 
 def test_an_interface_that_cannot_be_had_is_a_sentence():
-    with pytest.raises(OSError, match="cannot send on udp_multicast:nowhere"):
+    with pytest.raises(OSError, match=r"cannot send on udp_multicast:nowhere.*from 239\.0\.0\.0"):
         CanServer(make_can([0]), "udp_multicast", "nowhere").start()
+    command = [sys.executable, "-m", "jkbridge", "simulate", "--can", "udp_multicast:nowhere"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1  # python-can has no word of its own in it
 
 
 @pytest.mark.parametrize(("interface", "channel"), [("socketcan", "can0"), ("slcan", "/dev/ttyACM0"), ("gs_usb", "0")])
