@@ -78,6 +78,13 @@ def test_check_refuses_with_a_sentence(capsys: pytest.CaptureFixture[str], tmp_p
     assert err.count("\n") == 1
 
 
+def test_a_refused_value_does_not_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(capsys, "config", "check", "--set", "bus.name=\x1b[2J\n")[0] == 2
+    code, _, err = answer(capsys, "config", "check", "--set", "bus.role=\x1b[2J\n")
+    assert code == 2
+    assert 'bus.role = "?[2J?" is not possible' in err
+
+
 def test_check_looks_into_certificates(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     ca = tmp_path / "ca.crt"
     ca.write_text("no certificate")
@@ -158,6 +165,17 @@ def test_closed_standard_streams_are_no_error() -> None:
     command = f"exec {sys.executable} -m jkbridge config show <&- >&-"
     done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, env=_env(), check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_without_umlauts_gets_something_else_for_them(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('[[pack]]\naddress = 1\nname = "S\u00fcd \u2600"\n', encoding="utf-8")
+    command = [sys.executable, "-m", "jkbridge", "config", "show", "--config", str(file)]
+    for encoding, name in (("latin-1", "S\u00fcd ?"), ("ascii:surrogateescape", "S?d ?")):
+        env = _env() | {"PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, capture_output=True, env=env, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert f'name = "{name}"'.encode(encoding.partition(":")[0]) in done.stdout
 
 
 def test_decode_ends_as_promised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,14 @@ def test_a_recording_may_be_longer_than_the_clock_counts() -> None:
         assert port.until_next() == 1
         clock.advance(1)
         assert port.poll().data == bytes((n,))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_the_name_of_the_file_may_hold_any_byte(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / os.fsdecode(b"b\xffs.hex")
+    record(file, True)
+    info = [json.loads(p) for t, p in run(capsys, str(file), "--print") if t == "jkbms/bridge/info"]
+    assert info[0]["bus"][0]["port"] == "b?s.hex"
 
 
 def test_a_recording_without_a_battery_is_a_failure_in_words(

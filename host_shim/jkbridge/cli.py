@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -314,7 +315,7 @@ def _dispatch(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: it failed; 2: the command line or the configuration cannot be used."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _fill_streams()
+    _ready_streams()
     try:
         code = _dispatch(parse(words or ["--help"]))
         sys.stdout.flush()
@@ -322,7 +323,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as e:  # argparse, after --help, --version or a usage error
         return e.code if isinstance(e.code, int) else EXIT_USAGE
     except (ConfigError, _UsageError) as e:
-        print(f"jkbridge: {e}", file=sys.stderr)
+        text = "".join(c if c.isprintable() else "?" for c in str(e))  # a value may hold what moves the cursor
+        print(f"jkbridge: {text}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -338,12 +340,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILURE
 
 
-def _fill_streams() -> None:
+def _ready_streams() -> None:
     """Put something in the place of standard streams that were closed by whoever started us (`>&-`): the next file or
-    port to be opened would become our output."""
+    port to be opened would become our output. A terminal that lacks a letter of a name gets a ? for it."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _mute() -> None:

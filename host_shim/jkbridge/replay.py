@@ -243,7 +243,8 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
     for bus in config["bus"]:
         if not packs_configured:
             bus["packs"] = []  # they appear as they are heard
-        bus["port"] = ", ".join(os.path.basename(name) for name in args.files)
+        names = ", ".join(os.path.basename(name) for name in args.files)
+        bus["port"] = names.encode("utf-8", "replace").decode()  # it is published, and a name may hold any byte
     if not any(file.timed for file in files):
         # Where no time is known nothing can be stale: the packs stay online until all is announced.
         config["interval"] = max(config["interval"], _TAIL_MS // 1000)

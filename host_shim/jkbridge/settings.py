@@ -63,7 +63,7 @@ def load(
     raw: dict[str, Any] = {}
     if path is not None:
         raw = read_file(path)
-        for key in _keys_of(raw):
+        for key, _ in _values(raw):
             sources[key] = f"in {path}"
         _resolve_files(raw, path.parent)
     for key, value, name in _environment(env):
@@ -73,6 +73,9 @@ def load(
         _put(raw, key, _typed(key, value))
         sources[key] = "given on the command line"
     try:
+        for key, value in _values(raw):
+            if isinstance(value, str) and value != value.encode("utf-8", "replace").decode():
+                raise ConfigError(f"{key} holds bytes that are no text in UTF-8: type it anew.", key)
         loaded = schema.load(raw, "host")
         _check_host(loaded)
     except ConfigError as e:
@@ -134,16 +137,16 @@ def _choose(file: str | None, search: list[Path]) -> Path | None:
     return None
 
 
-def _keys_of(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Dotted keys; those of a second and further bus as bus[1].port, as ConfigError names them."""
+def _values(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values; those of a second and further bus as bus[1].port, as ConfigError names them."""
     for name, value in raw.items():
         entries = value if isinstance(value, list) else [value]
         tables = [entry for entry in entries if isinstance(entry, dict)]
         if not tables:
-            yield name
+            yield name, value
         for n, entry in enumerate(tables):
-            for key in entry:
-                yield f"bus[{n}].{key}" if n and name == "bus" else f"{name}.{key}"
+            for key, one in entry.items():
+                yield f"bus[{n}].{key}" if n and name == "bus" else f"{name}.{key}", one
 
 
 def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
