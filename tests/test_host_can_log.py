@@ -179,6 +179,10 @@ def test_a_file_of_another_kind_is_a_sentence(tmp_path: Path):
         assert found == []
     assert len(said) >= 4
     assert all("wrong." in text for text in said)
+    assert not any("none of" in text for text in said), "these are names of logs"
+    (tmp_path / "wrong.log").write_text("this is nothing\n")
+    with pytest.raises(can_log.CanLogError, match=r"none of (?!.*\.log)"):
+        can_log.read(tmp_path / "wrong.log")
     with pytest.raises(OSError):
         can_log.read(tmp_path / "absent.log")
 

@@ -180,13 +180,13 @@ def _others(path: Path) -> Iterator[CanFrame | Rejected]:
         if path.name.lower().removesuffix(".gz").endswith(".log"):
             raise ValueError  # python-can would take it for candump's, which it is not
         reader = can.LogReader(str(path))
-    except (ValueError, NotImplementedError, ImportError):
-        known = ", ".join(sorted(can.io.player.MESSAGE_READERS))
+    except ValueError:
+        known = ", ".join(sorted(set(can.io.player.MESSAGE_READERS) - {".log"}))
         raise CanLogError(
             f"{path}: is no CAN log that can be read: it holds no lines of candump, and by the end of its name it is "
             f"none of {known}"
         ) from None
-    except Exception as error:  # a file that is not what its name says
+    except Exception as error:  # a file that is not what its name says, or a package that is missing for it
         raise CanLogError(f"{path}: cannot be read as {path.suffix}: {error}") from None
     return _messages(path, reader)
 
