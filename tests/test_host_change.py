@@ -203,6 +203,15 @@ def test_a_dangerous_field_takes_the_typed_word(rig: Rig) -> None:
     assert rig.run("set", "1", "discharge_switch=ON") == 0, "switching on is safe"
 
 
+def test_a_pack_does_not_get_the_address_of_another(rig: Rig) -> None:
+    words = ["set", "1", "device_address=2", "--yes", "--confirm", "CONFIRM 1"]
+    assert rig.run(*words) == 1
+    assert "address 2 is that of pack 2" in rig.err
+    assert rig.written(1) == []
+    assert rig.run(*[word.replace("=2", "=7") for word in words]) == 1, "it cannot be read back at the old address"
+    assert [write["device_address"] for write in rig.written(7)] == [7]
+
+
 @pytest.mark.parametrize("word", ["CONFIRM 2", "yes", "confirm 1", ""])
 def test_another_word_changes_nothing(rig: Rig, word: str) -> None:
     rig.answers = [word, "yes"]
