@@ -102,6 +102,19 @@ def test_values_arrive_and_a_signal_ends_it_politely(
     broker.wait_log("received DISCONNECT")
 
 
+def test_a_signal_during_the_start_ends_it_politely(
+    tmp_path: Path, bridges: list[Bridge], line: Server, broker: Broker
+) -> None:
+    patch = (
+        "import os\nfrom jkbridge.run import Runner\nstart = Runner.start\n"
+        "def told(self):\n    os.kill(os.getpid(), 2)\n    start(self)\nRunner.start = told"
+    )
+    bridges.append(Bridge(tmp_path, *arguments(line, broker), patch=patch))
+    assert bridges[0].ends() == 0
+    assert "Traceback" not in bridges[0].text()
+    assert "Ended." in bridges[0].text()
+
+
 def test_signals_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("jkbridge.run.time.monotonic", lambda: now[0])

@@ -307,9 +307,20 @@ class Runner:
 
 def main(settings: Settings, log: Log, table: bool = True) -> int:
     """Run the bridge until a signal ends it. 0 then; 1 when it failed."""
+    runner = Runner(settings, log, table)
+    # Before anything else: Python may lose a KeyboardInterrupt that comes while modules are loaded.
+    before = {number: signal.signal(number, runner.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _run(runner, log)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(runner: Runner, log: Log) -> int:
+    """Start it, turn the loop, end it."""
     from jkbridge.broker import BrokerUnavailableError
 
-    runner = Runner(settings, log, table)
     try:
         runner.start()
     except (BrokerUnavailableError, OSError) as e:
@@ -319,7 +330,6 @@ def main(settings: Settings, log: Log, table: bool = True) -> int:
     except BaseException:
         runner._clean()
         raise
-    before = {number: signal.signal(number, runner.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     hook = threading.excepthook
     threading.excepthook = runner.on_thread_error
     try:
@@ -337,8 +347,6 @@ def main(settings: Settings, log: Log, table: bool = True) -> int:
         return 1
     finally:
         threading.excepthook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return 1 if runner.failure else 0
 
 
