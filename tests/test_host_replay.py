@@ -11,7 +11,7 @@ import pytest
 from host_fakes import Lines
 from mosquitto import Broker, Subscriber
 
-from jkbridge import cli, recording, replay
+from jkbridge import cli, recording, replay, silences
 from jkbridge.loop import Loop, ManualClock
 from jkbridge.simulator import make_line
 
@@ -142,6 +142,36 @@ def test_a_recording_may_be_longer_than_the_clock_counts() -> None:
         assert port.until_next() == 1
         clock.advance(1)
         assert port.poll().data == bytes((n,))
+
+
+def test_a_clock_that_was_set_meanwhile_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bus.hex"
+    record(file, True)
+    later = "".join(
+        line.replace(line.split(".")[0], str(1_764_212_345 + int(line.split(".")[0])), 1)
+        for line in file.read_text().splitlines(keepends=True)[1:]
+    )
+    file.write_text(file.read_text() + later)
+    assert cli.main(["replay", str(file), "--print"]) == 0
+    out, err = capsys.readouterr()
+    assert "hours of silence are left out" in err
+    states = [line.split()[1] for line in out.splitlines() if line.startswith("jkbms/1/availability ")]
+    first = states.index("online")
+    between = states.index("offline", first)
+    assert "online" in states[between:]
+    assert out.count("jkbms/bridge/health ") < 500  # every 10 s of an hour and a bit
+
+
+def test_silences_of_all_buses_together_are_cut() -> None:
+    hour = silences.LONGEST_MS
+    lines = {
+        1: [recording.Chunk(at, "<", b"") for at in (0, hour, 5 * hour)],
+        2: [recording.Chunk(at, "<", b"") for at in (3 * hour, 9 * hour)],
+    }
+    assert silences.shorten(lines) == (2 - 1 + 2 - 1 + 4 - 1) * hour
+    assert [chunk.at for chunk in lines[1]] == [0, hour, 3 * hour]
+    assert [chunk.at for chunk in lines[2]] == [2 * hour, 4 * hour]
+    assert silences.shorten(lines) == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")

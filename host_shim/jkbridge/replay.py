@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from jkbridge import can_decode, can_log, recording
+from jkbridge import can_decode, can_log, recording, silences
 from jkbridge.can_frame import CanFrame
 from jkbridge.can_replay import CanReplayPort
 from jkbridge.clock import MASK, Elapsed
@@ -230,6 +230,11 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
             return 2
     _make_room(config, files)
     lines = timeline(files, _first(config, "serial"), _first(config, "can"))
+    if cut := silences.shorten(lines):
+        log(
+            levels.WARNING, f"{cut / silences.LONGEST_MS:.1f} hours of silence are left out: each one is cut to an "
+            "hour. Was the clock set during the recording?",
+        )  # fmt: skip
     if wrong := _misplaced(config, lines):
         log(levels.ERROR, wrong)
         return 2
