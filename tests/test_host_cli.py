@@ -70,6 +70,19 @@ def test_check_says_what_is_in_force(capsys: pytest.CaptureFixture[str]) -> None
     assert "fe80::1:1884" in out
 
 
+@pytest.mark.parametrize(
+    ("interface", "words"),
+    [("slcan", "listens only"), ("gs_usb", "acknowledges (gs_usb cannot only listen), never sends")],
+)
+def test_check_promises_no_silence_an_adapter_cannot_keep(
+    capsys: pytest.CaptureFixture[str], interface: str, words: str
+) -> None:
+    keys = ("bus.kind=can", f"bus.interface={interface}", "bus.channel=0", "bus.bitrate=500000")
+    code, out, _ = answer(capsys, "config", "check", *(word for key in keys for word in ("--set", key)))
+    assert code == 0
+    assert f"CAN at 500 kbit/s, {words}\n" in out
+
+
 def test_check_refuses_with_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "jkbridge.toml").write_text("[bus]\nprot = 1\n")
     code, out, err = answer(capsys, "config", "check")

@@ -321,7 +321,12 @@ def manner(bus: Mapping[str, Any]) -> str:
     """How a bus is used, for a sentence."""
     if bus["kind"] != "can":
         return f"role {bus['role']}"
+    from jkbridge.can_interfaces import interface_of
+
     at = f"at {bus['bitrate'] // 1000} kbit/s" if bus["bitrate"] else "bit rate as found"
+    known = interface_of(bus["interface"])
+    if bus["listen_only"] and known.sets_bitrate and known.listen_only is None:
+        return f"CAN {at}, acknowledges ({bus['interface']} cannot only listen), never sends"
     return f"CAN {at}, {'listens only' if bus['listen_only'] else 'acknowledges, never sends'}"
 
 
