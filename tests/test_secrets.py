@@ -198,6 +198,8 @@ def test_what_cannot_be_read_or_written_is_said(
     assert not (tmp_path / "out.zip").exists()
     assert cli.main(["bundle", "--out", "none/out.zip"]) == 1
     assert "none/out.zip cannot be written" in capsys.readouterr().err
+    assert cli.main(["bundle", "--broker", "127.0.0.1:1", "--out", "out.zip"]) == 0
+    assert "No MQTT broker listens at 127.0.0.1:1" in capsys.readouterr().out
     (tmp_path / "folder").mkdir()
     assert cli.main(["bundle", "--capture", "folder", "--out", "out.zip"]) == 1
     assert "folder cannot be read: it is no file" in capsys.readouterr().err

@@ -184,6 +184,7 @@ def _topics(config: dict[str, Any], wait: float) -> str:
     messages, trouble = heard(mqtt, config["base"], wait)
     lines = [f"{topic}{' (retained)' if kept else ''} {payload}" for topic, (payload, kept) in sorted(messages.items())]
     if trouble:
+        print(trouble, flush=True)
         lines.append(trouble)
     elif not messages:
         lines.append(f"Nothing was published below {config['base']}/: is the bridge running, with this base?")
