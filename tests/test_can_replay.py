@@ -17,7 +17,9 @@ from host_rig import Rig
 from jkbridge import can_log, cli, replay, settings
 from jkbridge.can_capture import CanRecorder, masked
 from jkbridge.can_frame import CanFrame
+from jkbridge.can_replay import CanReplayPort
 from jkbridge.capture import Capture
+from jkbridge.loop import ManualClock
 from jkbridge.simulator import CanServer, make_can
 from jkbridge.simulator.can_server import write_log
 from jkcore import config as core_config
@@ -103,6 +105,23 @@ def test_a_line_of_every_kind_of_frame_is_read_back():
     ]
     text = masked(frames)
     assert can_log.parse(text.encode()).frames == [frame._replace(at=frame.at - 1) for frame in frames]
+
+
+def test_a_log_may_be_longer_than_the_clock_counts():
+    clock = ManualClock()
+    day = 24 * 3_600_000
+    frames = [CanFrame(n * 6 * day, n, False, False, False, 8, bytes(8)) for n in range(4)]
+    port = CanReplayPort(frames, clock)
+    assert port.poll().kind == "opened"
+    assert port.poll().frame.id == 0
+    for n in (1, 2, 3):  # the clock wraps after 12.4 days
+        assert port.until_next() == 6 * day
+        clock.advance(6 * day - 1)
+        assert port.poll() is None
+        clock.advance(1)
+        event = port.poll()
+        assert (event.frame.id, event.at) == (n, clock())
+    assert port.until_next() is None
 
 
 def test_what_others_say_is_masked():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jkbridge import can_log
+from jkbridge import can_log, cli
 from jkbridge.simulator import Battery, CanLine, CanPack, CanServer, Frame, make_can, write_log
 from jkbridge.simulator.can_messages import ALARM_LEVELS, V1, V2, identifier
 from jkbridge.simulator.can_others import OTHERS, other
@@ -403,14 +404,17 @@ def test_served_on_virtual_in_real_time():
 
 
 def test_an_interface_that_cannot_be_had_is_a_sentence():
-    with pytest.raises(OSError, match="cannot send on udp_multicast:nowhere"):
+    with pytest.raises(OSError, match=r"cannot send on udp_multicast:nowhere.*from 239\.0\.0\.0"):
         CanServer(make_can([0]), "udp_multicast", "nowhere").start()
+    command = [sys.executable, "-m", "jkbridge", "simulate", "--can", "udp_multicast:nowhere"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1  # python-can has no word of its own in it
 
 
 @pytest.mark.parametrize(("interface", "channel"), [("socketcan", "can0"), ("slcan", "/dev/ttyACM0"), ("gs_usb", "0")])
 def test_no_simulated_battery_speaks_on_a_real_bus(interface, channel, monkeypatch, capsys):
-    from jkbridge import cli
-
     opened = []
     monkeypatch.setattr(can, "Bus", lambda **how: opened.append(how))
     assert cli.main(["simulate", "--can", f"{interface}:{channel}", "--can-also", "display"]) == 2
@@ -438,6 +442,14 @@ def simulate(*arguments, timeout=60):
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
+def test_a_log_that_is_there_is_not_overwritten(tmp_path, capsys):
+    path = tmp_path / "bus.log"
+    path.write_text("(0.0) can0 2F4#1302B20F51000000\n")
+    assert cli.main(["simulate", "--can", str(path)]) == 2
+    assert "bus.log exists already and is left as it is" in capsys.readouterr().err
+    assert len(path.read_text().splitlines()) == 1
+
+
 def test_the_command_writes_a_log(tmp_path):
     path = tmp_path / "bus.log"
     done = simulate("--can", str(path), "--packs", "0-2,2", "--bitrate", "250000", "--seconds", "3",
@@ -462,8 +474,6 @@ def test_the_command_writes_a_log(tmp_path):
     ],
 )
 def test_the_command_says_what_is_wrong(arguments, words, capsys, tmp_path, monkeypatch):
-    from jkbridge import cli
-
     monkeypatch.chdir(tmp_path)
     try:
         code = cli.main(["simulate", *arguments])

@@ -139,6 +139,12 @@ def test_rejected_pieces_are_named_with_offset_and_reason(tmp_path):
     assert "checksum" in said[1]
 
 
+def test_a_file_of_something_else_is_told_to_be_none(tmp_path):
+    status, lines, errors = decode(saved(tmp_path, b"a letter to my aunt"))
+    assert (status, lines) == (1, [])
+    assert "no values of a JK battery are in these 19 bytes" in errors
+
+
 def test_a_frame_cut_short_at_the_end_is_rejected(tmp_path):
     status, lines, errors = decode(saved(tmp_path, hex_text(cb.unit(cb.live(), 1) + cb.unit(cb.live(), 1)[:250])))
     assert (status, len(lines)) == (1, 1)

@@ -130,6 +130,7 @@ REFUSED = {
     "update": ({}, "1/set/firmware_update", "PRESS CONFIRM 1", "no field"),
     "json": ({}, "1/set", "[1]", "JSON"),
     "empty": ({}, "1/set", "{}", "names no field"),
+    "empty name": ({}, "1/set", '{"": 1}', "names no field"),
 }
 
 
@@ -246,6 +247,13 @@ def test_an_unlock_opens_for_its_minutes_and_closes_by_itself():
 def test_unlock_commands_that_are_none(payload):
     house = Orders(writes="off", unlock="all")
     assert house.order("bridge/set/unlock", payload)[0]["status"] == "refused"
+    assert house.bridge.desk.word(house.now) == "off"
+
+
+def test_a_command_for_the_bridge_itself_must_be_an_unlock():
+    house = Orders(writes="off", unlock="all")
+    assert house.order("bridge/set", "safe 5")[0]["reason"] == "the command names no field"
+    assert house.order("bridge/set/lock", "safe 5")[0]["reason"] == "there is no field lock"
     assert house.bridge.desk.word(house.now) == "off"
 
 

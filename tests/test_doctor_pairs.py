@@ -141,10 +141,13 @@ def test_the_command_examines_both_and_proposes_one_configuration(
         assert [pack["pair"] for pack in loaded["pack"]] == [["", 1, "c-", 4], ["", 2, "c-", 0]]
         assert [bus["prefix"] for bus in loaded["bus"]] == ["", "c-"]
         assert loaded["bus"][1]["name"] == "roof"
-        configure(tmp_path, port, "pairs", '[[pack]]\nid = "1"\nrs485 = 1\ncan = 0\n')
+        third = '[[bus]]\nport = "tcp://192.0.2.1:8899"\nname = "far shed"\n'
+        configure(tmp_path, port, "pairs", third + '[[pack]]\nid = "1"\nrs485 = 1\ncan = 0\n')
         code = cli.main(["doctor", "--no-ask"])
         out, _ = capsys.readouterr()
     assert code == 1
+    assert out.startswith("Not examined: far shed. One at a time: jkbridge doctor --bus 'far shed'\n")
+    assert "; without far shed, not examined.\n" in out  # at the head of the configuration that fits
     assert "RS485 and CAN together:" in out
     assert "are not one battery, they differ in" in out
     assert out.count("The configuration that fits") == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import can
@@ -141,6 +142,24 @@ def test_absolute_times_of_candump_are_read():
     assert one("(2026-02-31 23:59:59.900000) can0 2F4#00") == "2026-02-31 23:59:59.900000 is no time"
 
 
+def test_lines_may_end_as_on_any_system():
+    log = can_log.parse(b"001#01\r002#02\r\nrubbish\r\n\n003#03")
+    assert [frame.id for frame in log.frames] == [1, 2, 3]
+    assert log.rejected == [can_log.Rejected(15, 3, 7, "this is no line of candump")]
+
+
+def test_a_long_log_is_read_line_by_line():
+    content = b"(1.000000) can0 2F4#1302B20F51000000\n" * 20_000
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in can_log.pieces("long.log", content))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 20_000
+    assert peak < 200_000  # 20 000 frames at once would take more than 4 MB
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_whatsoever_make_it_fail(content):
     log = can_log.parse(content)
@@ -184,6 +203,10 @@ def test_a_file_of_another_kind_is_a_sentence(tmp_path: Path):
         assert found == []
     assert len(said) >= 4
     assert all("wrong." in text for text in said)
+    assert not any("none of" in text for text in said), "these are names of logs"
+    (tmp_path / "wrong.log").write_text("this is nothing\n")
+    with pytest.raises(can_log.CanLogError, match=r"none of (?!.*\.log)"):
+        can_log.read(tmp_path / "wrong.log")
     with pytest.raises(OSError):
         can_log.read(tmp_path / "absent.log")
 

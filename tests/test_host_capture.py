@@ -25,7 +25,7 @@ from jkcore import log as levels
 from jkcore.bridge import Bridge
 from jkcore.config import ConfigError
 
-HEAD = "# head\n"
+HEAD = "# jkbridge head\n"
 
 
 def recorded(path: Path) -> list[recording.Chunk]:
@@ -167,6 +167,15 @@ def test_a_path_that_cannot_be_written_is_a_usage_error(
     err = capsys.readouterr().err
     assert f'capture = "{path}" cannot be written' in err
     assert "--capture bus.txt" in err
+
+
+def test_a_file_of_somebody_else_is_left_as_it_is(tmp_path: Path) -> None:
+    mine = tmp_path / "jkbridge.toml"
+    mine.write_text("interval = 3\n")
+    with pytest.raises(ConfigError, match=r'jkbridge\.toml" exists already and is no recording'):
+        file(mine)
+    assert mine.read_text() == "interval = 3\n"
+    assert list(tmp_path.iterdir()) == [mine]
 
 
 def test_each_bus_has_a_file_of_its_own(tmp_path: Path) -> None:

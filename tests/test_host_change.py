@@ -138,6 +138,7 @@ def test_what_is_set_so_already_is_not_sent(rig: Rig) -> None:
         ("odd_run_time=1", "odd_run_time cannot be changed"),
         ("cell_overvoltage_protectoin=3.6", "Did you mean cell_overvoltage_protection?"),
         ("balance_switch", "field=value is wanted"),
+        ("=ON", "field=value is wanted"),
         ('balance_switch="ON"', "plain letters"),
     ],
 )
@@ -200,6 +201,15 @@ def test_a_dangerous_field_takes_the_typed_word(rig: Rig) -> None:
     assert rig.settings(1)["discharge_switch"] == 0
     rig.answers = ["yes"]
     assert rig.run("set", "1", "discharge_switch=ON") == 0, "switching on is safe"
+
+
+def test_a_pack_does_not_get_the_address_of_another(rig: Rig) -> None:
+    words = ["set", "1", "device_address=2", "--yes", "--confirm", "CONFIRM 1"]
+    assert rig.run(*words) == 1
+    assert "address 2 is that of pack 2" in rig.err
+    assert rig.written(1) == []
+    assert rig.run(*[word.replace("=2", "=7") for word in words]) == 1, "it cannot be read back at the old address"
+    assert [write["device_address"] for write in rig.written(7)] == [7]
 
 
 @pytest.mark.parametrize("word", ["CONFIRM 2", "yes", "confirm 1", ""])

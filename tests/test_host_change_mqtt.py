@@ -142,6 +142,17 @@ def test_get_tells_what_the_bridge_has_read_and_how_old_it_is(fresh: World) -> N
     assert "knows no pack 9. Packs there: 1, 2." in fresh.err
 
 
+def test_get_of_a_pack_that_never_answered_says_so_and_not_to_wait(fresh: World) -> None:
+    with Subscriber(fresh.broker, "jkbms/#") as other:
+        other.publish("jkbms/5/availability", b"offline", retain=True, qos=1)
+        try:
+            assert fresh.run("get", "5") == 1
+        finally:
+            other.publish("jkbms/5/availability", b"", retain=True, qos=1)
+    assert "Pack 5 is offline" in fresh.err
+    assert "try again" not in fresh.err
+
+
 def test_set_goes_through_the_bridge_as_one_command(fresh: World) -> None:
     with Subscriber(fresh.broker, "jkbms/+/set", "jkbms/+/result") as heard:
         code = fresh.run("set", "1", "balance_trigger_voltage=0.02", "rcv_time=4", answers=["yes"])

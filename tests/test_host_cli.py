@@ -56,6 +56,8 @@ def test_usage_errors_end_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = answer(capsys, "config", "check", "--set", "mqtt.kepalive=3")
     assert code == 2
     assert "the nearest is mqtt.keepalive" in err
+    assert "the value is missing" in answer(capsys, "config", "check", "--set", "interval")[2]
+    assert "configuration file alone, as [[pack]]" in answer(capsys, "config", "check", "--set", "pack.name=a")[2]
 
 
 def test_check_says_what_is_in_force(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,12 +70,32 @@ def test_check_says_what_is_in_force(capsys: pytest.CaptureFixture[str]) -> None
     assert "fe80::1:1884" in out
 
 
+@pytest.mark.parametrize(
+    ("interface", "words"),
+    [("slcan", "listens only"), ("gs_usb", "acknowledges (gs_usb cannot only listen), never sends")],
+)
+def test_check_promises_no_silence_an_adapter_cannot_keep(
+    capsys: pytest.CaptureFixture[str], interface: str, words: str
+) -> None:
+    keys = ("bus.kind=can", f"bus.interface={interface}", "bus.channel=0", "bus.bitrate=500000")
+    code, out, _ = answer(capsys, "config", "check", *(word for key in keys for word in ("--set", key)))
+    assert code == 0
+    assert f"CAN at 500 kbit/s, {words}\n" in out
+
+
 def test_check_refuses_with_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "jkbridge.toml").write_text("[bus]\nprot = 1\n")
     code, out, err = answer(capsys, "config", "check")
     assert (code, out) == (2, "")
     assert err.startswith("jkbridge: Unknown key bus.prot. Did you mean bus.port?")
     assert err.count("\n") == 1
+
+
+def test_a_refused_value_does_not_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(capsys, "config", "check", "--set", "bus.name=\x1b[2J\n")[0] == 2
+    code, _, err = answer(capsys, "config", "check", "--set", "bus.role=\x1b[2J\n")
+    assert code == 2
+    assert 'bus.role = "?[2J?" is not possible' in err
 
 
 def test_check_looks_into_certificates(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -89,6 +111,22 @@ def test_broker_flag_forms() -> None:
         ("b", ("b", "")), ("b:1884", ("b", "1884")), ("::1", ("::1", "")), ("[::1]:1884", ("::1", "1884")),
     ):  # fmt: skip
         assert cli._host_port(text) == wanted
+    assert cli._host_port("") == ("", "")  # a script's empty variable: the embedded broker, as without the flag
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (":1883", "name of the broker is missing"), ("[]:1883", "not understood"), ("[::1", "not understood"),
+        ("[::1]1883", "not understood"), ("[::1]:", "must be a number"), ("b:", "must be a number"),
+        ("b:\u0663", "must be a number"), ("mqtt://b:1883", "--tls for TLS"),
+    ],
+)  # fmt: skip
+def test_a_broker_that_cannot_be_meant_is_refused(capsys: pytest.CaptureFixture[str], text: str, words: str) -> None:
+    code, _, err = answer(capsys, "config", "check", "--broker", text)
+    assert code == 2
+    assert words in err
+    assert f'"{text}"' in err
 
 
 def test_example_and_show_are_files_that_load(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -123,6 +161,34 @@ def test_a_reader_that_went_away_is_no_error_worth_a_word() -> None:
     os.close(write_end)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_told_in_words() -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "jkbridge", "config", "example"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=_env(), check=False)
+    assert done.returncode == 1
+    assert done.stderr == "jkbridge: the output cannot be written: No space left on device.\n"
+    assert "FileNotFoundError" in _main_with("open('/nonexistent')").stderr  # not every OSError is one of the output
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell of POSIX")
+def test_closed_standard_streams_are_no_error() -> None:
+    command = f"exec {sys.executable} -m jkbridge config show <&- >&-"
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True, env=_env(), check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_terminal_without_umlauts_gets_something_else_for_them(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text('[[pack]]\naddress = 1\nname = "S\u00fcd \u2600"\n', encoding="utf-8")
+    command = [sys.executable, "-m", "jkbridge", "config", "show", "--config", str(file)]
+    for encoding, name in (("latin-1", "S\u00fcd ?"), ("ascii:surrogateescape", "S?d ?")):
+        env = _env() | {"PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, capture_output=True, env=env, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert f'name = "{name}"'.encode(encoding.partition(":")[0]) in done.stdout
 
 
 def test_decode_ends_as_promised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

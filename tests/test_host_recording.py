@@ -25,6 +25,11 @@ def test_times_directions_and_comments() -> None:
     ]  # fmt: skip
 
 
+def test_times_of_a_wall_clock_are_times() -> None:
+    text = b"1764212345.123456789 < 01\n1764212345.500 < 02\n"
+    assert recording.parse(text) == [Chunk(0, "<", b"\1"), Chunk(377, "<", b"\2")]
+
+
 def test_raw_bytes_are_read_as_they_are() -> None:
     data = bytes(range(256))
     chunks = recording.parse(data)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from host_fakes import Lines
 from mosquitto import Broker, Subscriber
 
-from jkbridge import cli, recording, replay
+from jkbridge import cli, recording, replay, silences
 from jkbridge.loop import Loop, ManualClock
 from jkbridge.simulator import make_line
 
@@ -125,6 +127,88 @@ def test_port_gives_the_bytes_at_their_time_and_none_that_were_sent() -> None:
     event = port.poll()
     assert (event.data, event.at) == (b"b", (0x3FFFFFF0 + 30) & 0x3FFFFFFF)
     assert port.until_next() is None
+
+
+def test_a_recording_may_be_longer_than_the_clock_counts() -> None:
+    clock = ManualClock()
+    day = 24 * 3_600_000
+    port = replay.ReplayPort([recording.Chunk(n * 6 * day, "<", bytes((n,))) for n in range(4)], clock)
+    assert port.poll().kind == "opened"
+    assert port.poll().data == b"\0"
+    for n in (1, 2, 3):  # the clock wraps after 12.4 days
+        assert port.until_next() == 6 * day
+        clock.advance(6 * day - 1)
+        assert port.poll() is None
+        assert port.until_next() == 1
+        clock.advance(1)
+        assert port.poll().data == bytes((n,))
+
+
+def test_a_clock_that_was_set_meanwhile_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bus.hex"
+    record(file, True)
+    later = "".join(
+        line.replace(line.split(".")[0], str(1_764_212_345 + int(line.split(".")[0])), 1)
+        for line in file.read_text().splitlines(keepends=True)[1:]
+    )
+    file.write_text(file.read_text() + later)
+    assert cli.main(["replay", str(file), "--print"]) == 0
+    out, err = capsys.readouterr()
+    assert "hours of silence are left out" in err
+    states = [line.split()[1] for line in out.splitlines() if line.startswith("jkbms/1/availability ")]
+    first = states.index("online")
+    between = states.index("offline", first)
+    assert "online" in states[between:]
+    assert out.count("jkbms/bridge/health ") < 500  # every 10 s of an hour and a bit
+
+
+def test_silences_of_all_buses_together_are_cut() -> None:
+    hour = silences.LONGEST_MS
+    lines = {
+        1: [recording.Chunk(at, "<", b"") for at in (0, hour, 5 * hour)],
+        2: [recording.Chunk(at, "<", b"") for at in (3 * hour, 9 * hour)],
+    }
+    assert silences.shorten(lines) == (2 - 1 + 2 - 1 + 4 - 1) * hour
+    assert [chunk.at for chunk in lines[1]] == [0, hour, 3 * hour]
+    assert [chunk.at for chunk in lines[2]] == [2 * hour, 4 * hour]
+    assert silences.shorten(lines) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_the_name_of_the_file_may_hold_any_byte(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / os.fsdecode(b"b\xffs.hex")
+    record(file, True)
+    info = [json.loads(p) for t, p in run(capsys, str(file), "--print") if t == "jkbms/bridge/info"]
+    assert info[0]["bus"][0]["port"] == "b?s.hex"
+
+
+def test_a_recording_without_a_battery_is_a_failure_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bus.hex"
+    file.write_text("01 02 03\n")
+    assert cli.main(["replay", str(file), "--print"]) == 1
+    assert "Nothing of a JK battery was found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("speed", ["-1", "abc", "", "nan", "inf", "1e-300", "100001"])
+def test_a_speed_that_cannot_be_kept_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], speed: str
+) -> None:
+    assert cli.main(["replay", str(tmp_path / "none.hex"), "--print", "--speed", speed]) == 2
+    assert f"{speed!r} is not possible: 0.01 to 10000, or 0" in capsys.readouterr().err
+
+
+def test_speed_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "bus.hex"
+    record(file, True)
+    slept: list[float] = []
+    monkeypatch.setattr("jkbridge.replay.time.sleep", slept.append)
+    run(capsys, str(file), "--print", "--log", "error", "--speed", "0")
+    assert slept == []
+    run(capsys, str(file), "--print", "--log", "error", "--speed", "2")
+    length = max(chunk.at for chunk in recording.parse(file.read_bytes()) if chunk.direction == recording.RECEIVED)
+    assert sum(slept) == pytest.approx(length / 1000 / 2, abs=0.05)
 
 
 def test_no_broker_or_no_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,9 @@ import pytest
 from host_fakes import until
 from mosquitto import Broker, Subscriber
 
+from jkbridge import settings
 from jkbridge.broker import EmbeddedBroker
+from jkbridge.run import Runner
 from jkbridge.simulator import Server, make_line
 
 needs_amqtt = pytest.mark.skipif(
@@ -98,6 +100,31 @@ def test_values_arrive_and_a_signal_ends_it_politely(
     assert "Ended." in text
     assert 'pack 1 "' in text  # the plain report: its output is no terminal
     broker.wait_log("received DISCONNECT")
+
+
+def test_a_signal_during_the_start_ends_it_politely(
+    tmp_path: Path, bridges: list[Bridge], line: Server, broker: Broker
+) -> None:
+    patch = (
+        "import os\nfrom jkbridge.run import Runner\nstart = Runner.start\n"
+        "def told(self):\n    os.kill(os.getpid(), 2)\n    start(self)\nRunner.start = told"
+    )
+    bridges.append(Bridge(tmp_path, *arguments(line, broker), patch=patch))
+    assert bridges[0].ends() == 0
+    assert "Traceback" not in bridges[0].text()
+    assert "Ended." in bridges[0].text()
+
+
+def test_signals_that_come_together_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("jkbridge.run.time.monotonic", lambda: now[0])
+    runner = Runner(settings.load(env={}, search=[]), lambda level, text: None)
+    runner.on_signal(signal.SIGTERM, None)
+    now[0] += 0.2  # `timeout` tells the process, and then its group
+    runner.on_signal(signal.SIGTERM, None)
+    now[0] += 0.2  # somebody who loses patience
+    with pytest.raises(KeyboardInterrupt):
+        runner.on_signal(signal.SIGINT, None)
 
 
 def test_a_hanging_loop_ends_with_70_and_the_will(

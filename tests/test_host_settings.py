@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -99,6 +100,28 @@ def test_broken_or_unfit_json_is_named(tmp_path: Path) -> None:
     assert "line 1, column 18" in text
     assert "not JSON" in text
     assert "one JSON object" in refusal(write(tmp_path, "[1]", "options.json"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.json", '{"interval": ' + "9" * 5000 + "}"), ("a.json", "[" * 100_000),
+        ("a.toml", "interval = " + "9" * 5000), ("a.toml", "a = " + "[" * 100_000),
+    ],
+)  # fmt: skip
+def test_a_file_beyond_all_measure_is_refused_in_words(tmp_path: Path, name: str, text: str) -> None:
+    file = write(tmp_path, text, name)
+    assert f"{file} cannot be read" in refusal(file)
+
+
+def test_text_that_is_none_is_refused_before_it_gets_into_a_topic(tmp_path: Path) -> None:
+    file = write(tmp_path, '{"bus": [{}, {"port": "b", "name": "\\ud800"}]}', "options.json")
+    text = refusal(file)
+    assert "bus[1].name holds bytes that are no text in UTF-8" in text
+    assert f"(in {file})" in text
+    bytes_of_another_encoding = os.fsdecode(b"S\xfcd")
+    with pytest.raises(ConfigError, match=r"bus.name holds bytes.*environment variable JKBRIDGE_BUS_NAME"):
+        load(env={"JKBRIDGE_BUS_NAME": bytes_of_another_encoding}, search=[])
 
 
 def test_options_json_of_a_home_assistant_add_on(tmp_path: Path) -> None:

@@ -246,6 +246,14 @@ def test_with_several_buses_every_pack_tells_its_own() -> None:
     assert facts == [["bus", "1", "first", "text"], ["bus", "2", "second", "text"]]
 
 
+def test_a_battery_on_two_buses_tells_both() -> None:
+    bridge, watch = two_buses()
+    bridge.buses[1].packs.append(pack(b"1", "Left", address=7))
+    first, second = watch.packs()
+    assert (first.id, first.bus) == ("1", "/dev/ttyUSB0 and Shed [/x]")
+    assert (second.id, second.bus) == ("b2-1", "Shed [/x]")
+
+
 def test_table_without_names_has_no_column_for_them() -> None:
     bridge, watch, _ = watching()
     bridge.packs = [pack(b"1")]

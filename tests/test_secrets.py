@@ -199,6 +199,26 @@ def test_what_cannot_be_read_or_written_is_said(
     assert not (tmp_path / "out.zip").exists()
     assert cli.main(["bundle", "--out", "none/out.zip"]) == 1
     assert "none/out.zip cannot be written" in capsys.readouterr().err
+    assert cli.main(["bundle", "--broker", "127.0.0.1:1", "--out", "out.zip"]) == 0
+    assert "No MQTT broker listens at 127.0.0.1:1" in capsys.readouterr().out
+    (tmp_path / "folder").mkdir()
+    assert cli.main(["bundle", "--capture", "folder", "--out", "out.zip"]) == 1
+    assert "folder cannot be read: it is no file" in capsys.readouterr().err
+    for wait in ("-1", "inf", "nan", "soon"):
+        assert cli.main(["bundle", "--wait", wait, "--out", "out.zip"]) == 2
+        assert f"{wait!r} is not possible" in capsys.readouterr().err
+
+
+def test_a_recording_is_not_overwritten_by_the_bundle_it_is_put_into(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bus.txt").write_text("1.000 < 99 98\n")
+    assert cli.main(["bundle", "--capture", "bus.txt", "--out", "bus.txt"]) == 1
+    assert "bus.txt exists already and is no zip" in capsys.readouterr().err
+    assert (tmp_path / "bus.txt").read_text() == "1.000 < 99 98\n"
+    for _ in range(2):  # an older bundle may be replaced
+        assert cli.main(["bundle", "--capture", "bus.txt", "--out", "out.zip"]) == 0
 
 
 def test_older_files_and_other_buses_come_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,6 +124,11 @@ def test_addresses_from_words():
     assert parse_addresses("3") == [1, 2, 3]
     assert parse_addresses("1-4,7") == [1, 2, 3, 4, 7]
     assert parse_addresses("9,9") == [9, 9]  # two packs at one address: a fault one may want
-    for text in ("0", "16", "1-16", "a", "", "4-2"):
+    assert parse_addresses("16", lowest=0) == list(range(16))
+    for text in ("0", "16", "1-16", "a", "", "4-2", "99999999999", "1-99999999999"):
         with pytest.raises(ValueError, match="packs"):
             parse_addresses(text)
+    with pytest.raises(ValueError, match="the one at 0 is --master"):
+        parse_addresses("0-3")
+    with pytest.raises(ValueError, match="are 0 to 15; give"):
+        parse_addresses("17", lowest=0)

@@ -96,7 +96,7 @@ class Desk:
         try:
             commands.admit(payload, retained, dup, since(now, self._subscribed), ours)
             if field != "unlock":
-                raise CommandError(texts.NO_FIELD, field)
+                raise CommandError(texts.NO_FIELD, field) if field else CommandError(texts.EMPTY)
             command.given[0] = "".join([chr(byte) if 32 <= byte < 127 else "?" for byte in payload])
             order = lock.parse(payload)
             if order is None:

@@ -54,8 +54,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", metavar="FILE", help="the zip to write (jkbridge-bundle-DATE-TIME.zip)")
     parser.add_argument(
-        "--wait", type=float, default=11, metavar="S", help="seconds to listen at the broker (11; counters take 10)"
+        "--wait", type=_wait, default=11, metavar="S", help="seconds to listen at the broker (11; counters take 10)"
     )
+
+
+def _wait(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not possible: a number from 0 to 600. Example: --wait 30")
+    return value
 
 
 def main(args: argparse.Namespace, settings: Settings | None, trouble: str) -> int:
@@ -67,8 +77,13 @@ def main(args: argparse.Namespace, settings: Settings | None, trouble: str) -> i
     given = [Path(name).expanduser() for name in args.captures]
     for path in given:
         if not path.is_file():
-            print(f"jkbridge bundle: {path} cannot be read: there is no such file.", file=sys.stderr)
+            why = "it is no file" if path.exists() else "there is no such file"
+            print(f"jkbridge bundle: {path} cannot be read: {why}.", file=sys.stderr)
             return 1
+    if out.is_file() and not zipfile.is_zipfile(out):
+        print(f"jkbridge bundle: {out} exists already and is no zip: it is left as it is. Another name: --out FILE",
+              file=sys.stderr)  # fmt: skip
+        return 1
     paths = list(_with_relatives(given or [Path(name).expanduser() for name in configured]))
     entries = {"versions.txt": _versions(), "config.txt": trouble if settings is None else show(settings)}
     adapters = port_errors.serial_ports() + [f"{name} (CAN)" for name in can_link.interfaces()]
@@ -169,6 +184,7 @@ def _topics(config: dict[str, Any], wait: float) -> str:
     messages, trouble = heard(mqtt, config["base"], wait)
     lines = [f"{topic}{' (retained)' if kept else ''} {payload}" for topic, (payload, kept) in sorted(messages.items())]
     if trouble:
+        print(trouble, flush=True)
         lines.append(trouble)
     elif not messages:
         lines.append(f"Nothing was published below {config['base']}/: is the bridge running, with this base?")

@@ -27,31 +27,33 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
     """Write one JSON line per message to `out`, one line per rejected piece, and a summary of what is not JK's, to
     `errors`. Returns 0: all was JK's or somebody else's; 1: pieces were rejected; 2: the file cannot be read or is
     empty."""
-    try:
-        log = can_log.parse(content) if can_log.is_candump(content) else can_log.read(name)
-    except can_log.CanLogError as error:
-        print(error, file=errors)
-        return 2
-    for piece in log.rejected:
-        print(f"{prefix}line {piece.line}: {piece.length} bytes rejected: {piece.reason}", file=errors)
-    rejected = len(log.rejected)
+    rejected = number = 0
     foreign: dict[str, int] = {}
     known: set[int] = set()  # addresses of which there is an identifier of 29 bits
     doubtful: dict[int, set[str]] = {}
-    for number, frame in enumerate(log.frames, 1):
-        found = frame_json(frame)
-        if found is None:
-            foreign[identifier(frame)] = foreign.get(identifier(frame), 0) + 1
-        elif found.startswith("{"):
-            print(found, file=out)
-            address = can.classify(frame.id, frame.extended) & 15
-            if frame.extended:
-                known.add(address)
-            elif address > _UNIQUE:
-                doubtful.setdefault(address, set()).add(identifier(frame))
-        else:
-            rejected += 1
-            print(f"{prefix}frame {number}, {identifier(frame)}: rejected: {found}", file=errors)
+    try:
+        for piece in can_log.pieces(name, content):
+            if isinstance(piece, can_log.Rejected):
+                rejected += 1
+                print(f"{prefix}line {piece.line}: {piece.length} bytes rejected: {piece.reason}", file=errors)
+                continue
+            number += 1
+            found = frame_json(piece)
+            if found is None:
+                foreign[identifier(piece)] = foreign.get(identifier(piece), 0) + 1
+            elif found.startswith("{"):
+                print(found, file=out)
+                address = can.classify(piece.id, piece.extended) & 15
+                if piece.extended:
+                    known.add(address)
+                elif address > _UNIQUE:
+                    doubtful.setdefault(address, set()).add(identifier(piece))
+            else:
+                rejected += 1
+                print(f"{prefix}frame {number}, {identifier(piece)}: rejected: {found}", file=errors)
+    except can_log.CanLogError as error:
+        print(error, file=errors)
+        return 2
     if foreign:
         most = sorted(foreign.items(), key=lambda item: (-item[1], item[0]))
         told = ", ".join(f"{key} ({count})" for key, count in most[:_SHOWN])
@@ -61,7 +63,7 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
         told = ", ".join(sorted(doubtful[address]))
         print(f"{prefix}{told}: read as address {address}, but no 29-bit identifier of it is here, so perhaps "
               "somebody else's", file=errors)  # fmt: skip
-    if not log.frames and not log.rejected:
+    if not number and not rejected:
         print(f"{prefix or name + ': '}holds no frames", file=errors)
         return 2
     return int(rejected > 0)

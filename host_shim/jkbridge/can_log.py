@@ -11,6 +11,7 @@ log are taken as of one bus.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ _SCREEN = re.compile(
     _TIME + r"(\S+)\s+(?:RX\s+|TX\s+)?(?:[-A-Z]\s+[-A-Z]\s+)?"
     r"([0-9A-Fa-f]{3}|[0-9A-Fa-f]{8})\s+\[(\d{1,2})\]\s*(.*)"
 )
+_LINES = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _REMOTE = re.compile(r"[Rr](\d?)")
 
@@ -89,33 +91,49 @@ def is_candump(content: bytes) -> bool:
 
 
 def read(path: str | Path) -> CanLog:
-    """The log in the file `path`: candump by its content, anything else by the end of its name, as python-can does.
-
-    Raises CanLogError with a sentence, and OSError when the file cannot be opened.
-    """
-    content = plain(Path(path).read_bytes())
-    if is_candump(content):
-        return parse(content)
-    return _read_other(Path(path))
+    """The log in the file `path`; raises as pieces() does, and OSError when the file cannot be opened."""
+    return gather(pieces(path, plain(Path(path).read_bytes())))
 
 
 def parse(content: bytes) -> CanLog:
     """A candump log. Every line is a frame, a comment (#), what candump -e tells of an error, or rejected."""
-    frames: list[CanFrame] = []
-    rejected: list[Rejected] = []
+    return gather(_candump(content))
+
+
+def pieces(path: str | Path, content: bytes) -> Iterator[CanFrame | Rejected]:
+    """What a log holds, one after the other: a long one never stands in memory as a whole.
+
+    content: of the file `path`, unpacked. Candump is known by it, anything else by the end of the name, as python-can
+    does. Raises CanLogError with a sentence, at the latest in the place of the first piece.
+    """
+    return _candump(content) if is_candump(content) else _others(Path(path))
+
+
+def gather(found: Iterable[CanFrame | Rejected]) -> CanLog:
+    """All pieces, sorted."""
+    log = CanLog([], [])
+    for piece in found:
+        if isinstance(piece, CanFrame):
+            log.frames.append(piece)
+        else:
+            log.rejected.append(piece)
+    return log
+
+
+def _candump(content: bytes) -> Iterator[CanFrame | Rejected]:
     clock = _Clock()
-    offset = 0
-    for number, raw in enumerate(content.splitlines(keepends=True), 1):
-        line = raw.decode("utf-8", "replace").strip()
-        if line and not line.startswith("#"):
-            found = _line(line)
-            if not isinstance(found, str):
-                time_us, frame = found
-                frames.append(frame._replace(at=clock.ms(time_us)))
-            elif not (raw.startswith(b"\t") and frames and frames[-1].error):  # as candump -e explains an error frame
-                rejected.append(Rejected(offset, number, len(raw.rstrip(b"\r\n")), found))
-        offset += len(raw)
-    return CanLog(frames, rejected)
+    after_error = False
+    for number, raw in enumerate(_LINES.finditer(content), 1):
+        line = raw[0].decode("utf-8", "replace").strip()
+        if not line or line.startswith("#"):
+            continue
+        found = _line(line)
+        if not isinstance(found, str):
+            time_us, frame = found
+            after_error = frame.error
+            yield frame._replace(at=clock.ms(time_us))
+        elif not (after_error and raw[0].startswith(b"\t")):  # as candump -e explains an error frame
+            yield Rejected(raw.start(), number, len(raw[0].rstrip(b"\r\n")), found)
 
 
 def _line(line: str) -> tuple[int | None, CanFrame] | str:
@@ -184,7 +202,7 @@ def _frame(digits: str, data: bytes, remote: bool, dlc: int) -> CanFrame | str:
     return CanFrame(0, identifier, extended, remote, False, dlc, data)
 
 
-def _read_other(path: Path) -> CanLog:
+def _others(path: Path) -> Iterator[CanFrame | Rejected]:
     try:
         can = python_can()
     except PythonCanMissingError as error:
@@ -193,34 +211,28 @@ def _read_other(path: Path) -> CanLog:
         if path.name.lower().removesuffix(".gz").endswith(".log"):
             raise ValueError  # python-can would take it for candump's, which it is not
         reader = can.LogReader(str(path))
-    except (ValueError, NotImplementedError, ImportError):
-        known = ", ".join(sorted(can.io.player.MESSAGE_READERS))
+    except ValueError:
+        known = ", ".join(sorted(set(can.io.player.MESSAGE_READERS) - {".log"}))
         raise CanLogError(
             f"{path}: is no CAN log that can be read: it holds no lines of candump, and by the end of its name it is "
             f"none of {known}"
         ) from None
-    except Exception as error:  # a file that is not what its name says
+    except Exception as error:  # a file that is not what its name says, or a package that is missing for it
         raise CanLogError(f"{path}: cannot be read as {path.suffix}: {error}") from None
     return _messages(path, reader)
 
 
-def _messages(path: Path, reader: Any) -> CanLog:
-    frames: list[CanFrame] = []
-    rejected: list[Rejected] = []
+def _messages(path: Path, reader: Any) -> Iterator[CanFrame | Rejected]:
     clock = _Clock()
     count = 0
     try:
         for message in reader:
             count += 1
-            frame = frame_of(message, clock.ms(round(message.timestamp * 1_000_000)))
-            if frame is None:
-                rejected.append(Rejected(0, count, 0, f"frame {count} is CAN FD or makes no sense"))
-            else:
-                frames.append(frame)
+            now = clock.ms(round(message.timestamp * 1_000_000))
+            yield frame_of(message, now) or Rejected(0, count, 0, f"frame {count} is CAN FD or makes no sense")
     except Exception as error:  # the readers raise whatever their format makes them stumble over
         if not count:
             raise CanLogError(f"{path}: cannot be read as {path.suffix}: {error}") from None
-        rejected.append(Rejected(0, count + 1, 0, f"the file makes no sense behind frame {count}: {error}"))
+        yield Rejected(0, count + 1, 0, f"the file makes no sense behind frame {count}: {error}")
     finally:
         reader.stop()
-    return CanLog(frames, rejected)

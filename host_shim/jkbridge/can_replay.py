@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from jkbridge.can_frame import CanEvent, CanFrame
 from jkbridge.can_health import CanHealth
-from jkbridge.clock import MASK, since
+from jkbridge.clock import MASK, Elapsed
 
 
 class CanReplayPort:
     """Hands out frames as the clock comes by; their times are ms from now on."""
 
-    def __init__(self, frames: Sequence[CanFrame], clock: Callable[[], int], bitrate: int = 0) -> None:
+    def __init__(self, frames: Iterable[CanFrame], clock: Callable[[], int], bitrate: int = 0) -> None:
         self.bitrate = bitrate
         self.elsewhere = 0
         self.why = ""
         self.listening = True
         """Whoever recorded it: here nothing is acknowledged."""
-        self._clock = clock
-        self._now = clock()
-        self._passed = 0  # ms
+        self._start = clock()
+        self._passed = Elapsed(clock)
         self._health = CanHealth(True)
         self._health.opened(0.0)
-        self._events: deque[tuple[int, CanEvent]] = deque([(0, CanEvent("opened", self._now))])
-        self._events.extend((frame.at, CanEvent("frame", (self._now + frame.at) & MASK, frame)) for frame in frames)
+        self._opened = False
+        self._frames = iter(frames)
+        self._next = next(self._frames, None)
 
     @property
     def state(self) -> str:
@@ -42,22 +41,24 @@ class CanReplayPort:
 
     def poll(self) -> CanEvent | None:
         """The next thing whose time has come, or None."""
-        if self.until_next() != 0:
+        if not self._opened:
+            self._opened = True
+            return CanEvent("opened", self._start)
+        frame = self._next
+        if frame is None or frame.at > self._passed():
             return None
-        at, event = self._events.popleft()
-        if event.frame is not None:
-            if event.frame.error:
-                self._health.error(event.frame, at / 1000)
-            else:
-                self._health.frame(at / 1000)
-        return event
+        self._next = next(self._frames, None)
+        if frame.error:
+            self._health.error(frame, frame.at / 1000)
+        else:
+            self._health.frame(frame.at / 1000)
+        return CanEvent("frame", (self._start + frame.at) & MASK, frame)
 
     def until_next(self) -> int | None:
         """ms to the next frame; None at the end."""
-        now = self._clock()
-        self._passed += since(now, self._now)
-        self._now = now
-        return max(0, self._events[0][0] - self._passed) if self._events else None
+        if not self._opened:
+            return 0
+        return max(0, self._next.at - self._passed()) if self._next is not None else None
 
     def write(self, buf: bytearray, n: int) -> None:
         """Never: nothing is sent on CAN."""

@@ -27,6 +27,8 @@ from jkcore.config import ConfigError
 from jkcore.version import VERSION
 
 _HALF = 0x20000000
+_OURS = b"# jkbridge "
+"""What header() begins with, in any version."""
 _PIECES = 2048
 """Pieces with times of their own while bytes are held back: one for each byte that can be held."""
 _WAITING = 4 << 20
@@ -79,6 +81,7 @@ class File:
         self._ended = False
         try:
             if path.is_file() and path.stat().st_size:
+                self._check(path)
                 self._rotate()
             self._begin()
         except OSError as e:
@@ -130,6 +133,18 @@ class File:
             )
             with contextlib.suppress(OSError):
                 self._out.close()
+
+    @staticmethod
+    def _check(path: Path) -> None:
+        """ConfigError when the file is somebody else's: it would be renamed, and in the end thrown away."""
+        with open(path, "rb") as file:
+            ours = file.read(len(_OURS)) == _OURS
+        if not ours:
+            raise ConfigError(
+                f'capture = "{path}" exists already and is no recording of jkbridge: it is left as it is. Name another '
+                "file. Example: --capture bus.txt",
+                "capture",
+            )
 
     def _begin(self) -> None:
         self._out = open(self.path, "w", encoding="utf-8")  # noqa: SIM115 - it stays open

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -51,6 +54,7 @@ tells more.
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _UsageError(Exception):
@@ -198,7 +202,11 @@ def flags(args: argparse.Namespace) -> dict[str, Any]:
     keys = [row[0] for row in schema.rows()]
     for text in args.settings:
         key, equals, value = text.partition("=")
-        if not equals or key not in keys or key.startswith("pack."):
+        if not equals:
+            raise _UsageError(f"--set {text}: the value is missing. Example: --set mqtt.keepalive=30")
+        if key.startswith("pack."):
+            raise _UsageError(f"--set {key}: packs are described in the configuration file alone, as [[pack]].")
+        if key not in keys:
             near = min(keys, key=lambda known: schema.distance(key, known))
             raise _UsageError(
                 f"--set {key}: there is no such key; the nearest is {near}. Example: --set mqtt.keepalive=30"
@@ -208,14 +216,24 @@ def flags(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _host_port(text: str) -> tuple[str, str]:
-    """host, host:port, [v6]:port or a bare IPv6 address."""
+    """host, host:port, [v6]:port or a bare IPv6 address; "" is no broker, as if it had not been named."""
+    if "/" in text:
+        raise _UsageError(
+            f'--broker "{text}": a name or address is wanted, with its port if it is another, and --tls for TLS. '
+            "Example: --broker 192.168.1.10:1883"
+        )
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        return host, rest.removeprefix(":")
-    host, colon, port = text.rpartition(":")
-    if not colon or ":" in host:
-        return text, ""
-    if not port.isdecimal():
+        host, bracket, rest = text[1:].partition("]")
+        colon, port = rest[:1], rest[1:]
+        if not host or not bracket or colon not in ("", ":"):
+            raise _UsageError(f'--broker "{text}" is not understood. Example: --broker [2001:db8::1]:1883')
+    else:
+        host, colon, port = text.rpartition(":")
+        if not colon or ":" in host:
+            return text, ""
+    if not host:
+        raise _UsageError(f'--broker "{text}": the name of the broker is missing. Example: --broker 192.168.1.10:1883')
+    if colon and not (port.isdecimal() and port.isascii()):
         raise _UsageError(f'--broker "{text}": the port must be a number. Example: --broker 192.168.1.10:1883')
     return host, port
 
@@ -297,6 +315,7 @@ def _dispatch(args: argparse.Namespace) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: it failed; 2: the command line or the configuration cannot be used."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _ready_streams()
     try:
         code = _dispatch(parse(words or ["--help"]))
         sys.stdout.flush()
@@ -304,11 +323,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as e:  # argparse, after --help, --version or a usage error
         return e.code if isinstance(e.code, int) else EXIT_USAGE
     except (ConfigError, _UsageError) as e:
-        print(f"jkbridge: {e}", file=sys.stderr)
+        text = "".join(c if c.isprintable() else "?" for c in str(e))  # a value may hold what moves the cursor
+        print(f"jkbridge: {text}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone; Python would complain about it once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output (head, less) has gone
+        _mute()
         return EXIT_FAILURE
+    except OSError as e:  # those of ports and files have been told where they come from
+        if e.filename is not None or e.errno not in _UNWRITABLE:
+            raise
+        _mute()
+        with contextlib.suppress(OSError):
+            print(f"jkbridge: the output cannot be written: {e.strerror}.", file=sys.stderr)
+        return EXIT_FAILURE
+
+
+def _ready_streams() -> None:
+    """Put something in the place of standard streams that were closed by whoever started us (`>&-`): the next file or
+    port to be opened would become our output. A terminal that lacks a letter of a name gets a ? for it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _mute() -> None:
+    """Send the rest of the output nowhere: Python would complain once more at its end about what cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -67,17 +67,20 @@ def decode(data: bytes, out: TextIO, errors: TextIO, name: str = "", doubt: bool
     """
     prefix = f"{name}: " if name else ""
     framer = fr.Framer()
-    rejected = 0
+    rejected = found = 0
     for event in _events(framer, data):
         if event == fr.REJECT:
             rejected += 1
             what = texts.REJECTS[framer.reason]
             print(f"{prefix}offset {framer.position}: {framer.length} bytes rejected: {what}", file=errors)
         elif event == fr.FRAME and framer.kind in _TYPES:
+            found += 1
             print(frame_json(framer.frame, framer.kind, framer.address), file=out)
             if doubt and framer.kind == modbus.LIVE and (reason := gate.judge(framer.frame)):
                 why = texts.DOUBTS[reason]
                 print(f"{prefix}offset {framer.position}: the bridge would doubt this frame: {why}", file=errors)
+    if rejected and not found:
+        print(f"{prefix}no values of a JK battery are in these {len(data)} bytes", file=errors)
     return rejected
 
 

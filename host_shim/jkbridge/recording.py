@@ -3,8 +3,8 @@
 Lines, in UTF-8:
   # anything                   a comment; also behind a `#` at the end of a line
   55 AA EB 90 01 ...           hex bytes without a time: they follow each other as at 115200 baud
-  12.345 < 01 10 16 20 ...     bytes with the time they were complete at, in seconds since any moment, and a
-  direction: 12.300 > 01 10 16 20 ...     `<` received from the bus, `>` sent by the bridge; without one they
+  12.345 < 01 10 16 20 ...     bytes with the time they were complete at, in seconds since any moment (1970 too),
+  and a direction: 12.300 > 01 10 16 20 ...     `<` received from the bus, `>` sent by the bridge; without one they
   were received
 A file of anything else is taken as raw bytes, received one after the other.
   # session 1a2b3c4d, bus 1 of 2, ...    at the head: files of one session share one clock, see `origin`
@@ -22,7 +22,7 @@ from typing import NamedTuple
 RECEIVED = "<"
 SENT = ">"
 
-_TIMED = re.compile(r"(\d{1,9})\.(\d{1,6})[ \t]+(?:([<>])[ \t]*)?((?:[0-9A-Fa-f]{2}[ \t]*)+)")
+_TIMED = re.compile(r"(\d{1,12})\.(\d{1,9})[ \t]+(?:([<>])[ \t]*)?((?:[0-9A-Fa-f]{2}[ \t]*)+)")
 _ORIGIN = re.compile(rb"# session ([0-9A-Za-z]+), bus (\d{1,3}) of \d{1,3},")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ \t]*)+")
 _NS_PER_BYTE = 10 * 1_000_000_000 // 115_200
@@ -132,7 +132,7 @@ def _entries(content: bytes) -> list[Entry] | None:
         timed = _TIMED.fullmatch(bare)
         if timed:
             seconds, fraction, direction, digits = timed.groups()
-            at = int(seconds) * 1000 + int(fraction.ljust(6, "0")) // 1000
+            at = int(seconds) * 1000 + int(fraction[:3].ljust(3, "0"))
             out.append(Entry(at, direction or RECEIVED, bytes.fromhex(digits), comment))
         elif _HEX.fullmatch(bare):
             out.append(Entry(None, RECEIVED, bytes.fromhex(bare), comment))

@@ -13,15 +13,14 @@ import platform
 import re
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from jkbridge import can_decode, can_log, recording
+from jkbridge import can_decode, can_log, recording, silences
 from jkbridge.can_frame import CanFrame
 from jkbridge.can_replay import CanReplayPort
-from jkbridge.clock import MASK, since
+from jkbridge.clock import MASK, Elapsed
 from jkbridge.loop import Loop, ManualClock, Wake
 from jkbridge.ports import PortEvent
 from jkcore import config as core_config
@@ -38,6 +37,7 @@ _CONNECT_S = 30.0
 _LEAD_MS = 1500
 """The bridge first looks whether another one uses its topics; the recording starts behind that."""
 _REFUSED_S = 40.0
+_SLOWEST, _FASTEST = 0.01, 10_000
 _STAMP = re.compile(rb"^\((\d{1,10})\.(\d{6})\)", re.MULTILINE)
 
 
@@ -45,19 +45,21 @@ class ReplayPort:
     """A port that receives a recording as its clock comes by. What the bridge would send goes nowhere."""
 
     def __init__(self, chunks: Sequence[recording.Chunk], clock: ManualClock) -> None:
-        self._now = clock()
-        self._ms = 0  # passed so far
-        self._clock = clock
-        self._events: deque[tuple[int, PortEvent]] = deque([(0, PortEvent("opened", self._now))])
-        for chunk in chunks:
-            if chunk.direction == recording.RECEIVED:
-                at = (self._now + chunk.at) & MASK
-                self._events.append((chunk.at, PortEvent("data", at, chunk.data)))
+        self._start = clock()
+        self._passed = Elapsed(clock)
+        self._opened = False
+        self._chunks = (chunk for chunk in chunks if chunk.direction == recording.RECEIVED)
+        self._next = next(self._chunks, None)
 
     def poll(self) -> PortEvent | None:
-        if self._events and self._events[0][0] <= self._passed():
-            return self._events.popleft()[1]
-        return None
+        if not self._opened:
+            self._opened = True
+            return PortEvent("opened", self._start)
+        chunk = self._next
+        if chunk is None or chunk.at > self._passed():
+            return None
+        self._next = next(self._chunks, None)
+        return PortEvent("data", (self._start + chunk.at) & MASK, chunk.data)
 
     def write(self, buf: bytearray, n: int) -> None:
         """A recording hears nobody."""
@@ -67,13 +69,9 @@ class ReplayPort:
 
     def until_next(self) -> int | None:
         """ms to the next bytes; None at the end."""
-        return max(0, self._events[0][0] - self._passed()) if self._events else None
-
-    def _passed(self) -> int:
-        now = self._clock()
-        self._ms += since(now, self._now)
-        self._now = now
-        return self._ms
+        if not self._opened:
+            return 0
+        return max(0, self._next.at - self._passed()) if self._next is not None else None
 
 
 class PrintSession:
@@ -126,7 +124,7 @@ def read(path: str) -> Recorded:
         return Recorded(origin, recording.parse(content), False, recording.has_times(content))
     if origin is not None and (first := _STAMP.search(content)):
         origin = origin._replace(first=int(first[1]) * 1000 + int(first[2]) // 1000)
-    log = can_log.parse(content) if can_log.is_candump(content) else can_log.read(path)  # a pipe is read only once
+    log = can_log.gather(can_log.pieces(path, content))
     return Recorded(origin, log.frames, True, rejected=log.rejected)
 
 
@@ -150,7 +148,7 @@ def timeline(files_: Sequence[Recorded], serial: int = 1, can: int = 1) -> dict[
         zero = files[0][0].first
         for origin, items in files:
             at = began + origin.first - zero
-            out.setdefault(origin.bus, []).extend(item._replace(at=item.at + at) for item in items)
+            out.setdefault(origin.bus, []).extend(item._replace(at=item.at + at) if at else item for item in items)
         began = max(chunks[-1].at for chunks in out.values()) + 1000
     return out
 
@@ -192,16 +190,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--print", action="store_true", dest="print_only", help="print topics and payloads; no broker")
     parser.add_argument(
-        "--speed",
-        type=float,
-        default=0,
-        metavar="N",
-        help="N times as fast as recorded, 1 as recorded (default: as fast as the broker takes it)",
+        "--speed", type=_speed, default=0, metavar="N",
+        help="N times as fast as recorded, 1 as recorded (default, or 0: as fast as the broker takes it)",
     )
 
 
+def _speed(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if value != 0 and not _SLOWEST <= value <= _FASTEST:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not possible: {_SLOWEST} to {_FASTEST}, or 0 for as fast as it goes. Example: --speed 10"
+        )
+    return value
+
+
 def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: bool, log: Any) -> int:
-    """Replay args.files. 1: the broker cannot be used; 2: a file cannot be read or is empty."""
+    """Replay args.files. 1: the broker cannot be used, or no battery is in them; 2: a file is unreadable or empty."""
     files: list[Recorded] = []
     for name in args.files:
         try:
@@ -223,6 +230,11 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
             return 2
     _make_room(config, files)
     lines = timeline(files, _first(config, "serial"), _first(config, "can"))
+    if cut := silences.shorten(lines):
+        log(
+            levels.WARNING, f"{cut / silences.LONGEST_MS:.1f} hours of silence are left out: each one is cut to an "
+            "hour. Was the clock set during the recording?",
+        )  # fmt: skip
     if wrong := _misplaced(config, lines):
         log(levels.ERROR, wrong)
         return 2
@@ -236,7 +248,8 @@ def main(args: argparse.Namespace, config: dict[str, Any], packs_configured: boo
     for bus in config["bus"]:
         if not packs_configured:
             bus["packs"] = []  # they appear as they are heard
-        bus["port"] = ", ".join(os.path.basename(name) for name in args.files)
+        names = ", ".join(os.path.basename(name) for name in args.files)
+        bus["port"] = names.encode("utf-8", "replace").decode()  # it is published, and a name may hold any byte
     if not any(file.timed for file in files):
         # Where no time is known nothing can be stale: the packs stay online until all is announced.
         config["interval"] = max(config["interval"], _TAIL_MS // 1000)
@@ -313,6 +326,7 @@ def _run(
         clock.advance(20)
         waited += 20
     refused = bridge.publisher.is_down()
+    empty = False
     if not refused:
         ports: list[Any] = [
             CanReplayPort(part, clock) if bus.poller is None else ReplayPort(part, clock)
@@ -321,6 +335,7 @@ def _run(
         loop.ports = ports
         over = "The recording ends here; what follows is what its silence looks like."
         play(loop, ports, clock, wake, speed, lambda: bridge.log(levels.INFO, over))
+        empty = not any(bus.frames for bus in bridge.buses)
     bridge.stop(clock())
     end = time.monotonic() + 5
     while time.monotonic() < end:
@@ -329,4 +344,10 @@ def _run(
             break
         wake.wait(20)
     session.close(True)
-    return 1 if refused else 0
+    if empty:
+        bridge.log(
+            levels.ERROR,
+            "Nothing of a JK battery was found in it, so no values were published. `jkbridge decode` tells what it is "
+            "made of.",
+        )
+    return 1 if refused or empty else 0

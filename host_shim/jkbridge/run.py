@@ -28,6 +28,8 @@ from jkcore.version import VERSION
 _SUMMARY_EVERY = 60.0
 _FAREWELL_S = 3.0
 """Seconds the offline messages may take at the end."""
+_ONE_SIGNAL_S = 0.3
+"""Signals that come this close are one: `timeout` and some service managers tell the process and its group."""
 
 
 class Runner:
@@ -39,7 +41,7 @@ class Runner:
         self.wake = Wake()
         self._want_table = table
         self._stop = False
-        self._signals = 0
+        self._signalled: float | None = None  # time of the first signal, s
         self._broker: Any = None
         self._simulated: Any = None
         self._capture: Any = None
@@ -279,10 +281,12 @@ class Runner:
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """The first one ends politely, a second one at once."""
-        self._signals += 1
-        if self._signals > 1:
+        now = time.monotonic()
+        if self._signalled is None:
+            self._signalled = now
+            self.stop()
+        elif now - self._signalled > _ONE_SIGNAL_S:
             raise KeyboardInterrupt
-        self.stop()
 
     def on_thread_error(self, args: threading.ExceptHookArgs) -> None:
         """A helper thread that dies would leave a bridge that only looks alive: end it instead.
@@ -303,9 +307,20 @@ class Runner:
 
 def main(settings: Settings, log: Log, table: bool = True) -> int:
     """Run the bridge until a signal ends it. 0 then; 1 when it failed."""
+    runner = Runner(settings, log, table)
+    # Before anything else: Python may lose a KeyboardInterrupt that comes while modules are loaded.
+    before = {number: signal.signal(number, runner.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return _run(runner, log)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(runner: Runner, log: Log) -> int:
+    """Start it, turn the loop, end it."""
     from jkbridge.broker import BrokerUnavailableError
 
-    runner = Runner(settings, log, table)
     try:
         runner.start()
     except (BrokerUnavailableError, OSError) as e:
@@ -315,7 +330,6 @@ def main(settings: Settings, log: Log, table: bool = True) -> int:
     except BaseException:
         runner._clean()
         raise
-    before = {number: signal.signal(number, runner.on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     hook = threading.excepthook
     threading.excepthook = runner.on_thread_error
     try:
@@ -333,8 +347,6 @@ def main(settings: Settings, log: Log, table: bool = True) -> int:
         return 1
     finally:
         threading.excepthook = hook
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return 1 if runner.failure else 0
 
 

@@ -63,7 +63,7 @@ def load(
     raw: dict[str, Any] = {}
     if path is not None:
         raw = read_file(path)
-        for key in _keys_of(raw):
+        for key, _ in _values(raw):
             sources[key] = f"in {path}"
         _resolve_files(raw, path.parent)
     for key, value, name in _environment(env):
@@ -73,6 +73,9 @@ def load(
         _put(raw, key, _typed(key, value))
         sources[key] = "given on the command line"
     try:
+        for key, value in _values(raw):
+            if isinstance(value, str) and value != value.encode("utf-8", "replace").decode():
+                raise ConfigError(f"{key} holds bytes that are no text in UTF-8: type it anew.", key)
         loaded = schema.load(raw, "host")
         _check_host(loaded)
     except ConfigError as e:
@@ -98,6 +101,8 @@ def read_file(path: Path) -> dict[str, Any]:
             found = json.loads(text)
         except json.JSONDecodeError as e:
             raise ConfigError(f"{path}, line {e.lineno}, column {e.colno}: this is not JSON: {e.msg}.") from None
+        except (ValueError, RecursionError):
+            raise _beyond(path) from None
         if not isinstance(found, dict):
             raise ConfigError(f'{path} must hold one JSON object. Example: {{"mqtt": {{"host": "192.168.1.10"}}}}')
         return found
@@ -108,6 +113,16 @@ def read_file(path: Path) -> dict[str, Any]:
             f"{path}: this is not TOML: {e}. Text needs quotes, a table its name in brackets. "
             'Example: [mqtt], and on the next line host = "192.168.1.10"'
         ) from None
+    except (ValueError, RecursionError):
+        raise _beyond(path) from None
+
+
+def _beyond(path: Path) -> ConfigError:
+    """For what is well formed, but more than Python's readers take."""
+    return ConfigError(
+        f"{path} cannot be read: a number in it has thousands of digits, or lists stand in lists hundreds deep. Is "
+        "this the configuration file? To start from one: jkbridge config example > jkbridge.toml"
+    )
 
 
 def _choose(file: str | None, search: list[Path]) -> Path | None:
@@ -122,16 +137,16 @@ def _choose(file: str | None, search: list[Path]) -> Path | None:
     return None
 
 
-def _keys_of(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Dotted keys; those of a second and further bus as bus[1].port, as ConfigError names them."""
+def _values(raw: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values; those of a second and further bus as bus[1].port, as ConfigError names them."""
     for name, value in raw.items():
         entries = value if isinstance(value, list) else [value]
         tables = [entry for entry in entries if isinstance(entry, dict)]
         if not tables:
-            yield name
+            yield name, value
         for n, entry in enumerate(tables):
-            for key in entry:
-                yield f"bus[{n}].{key}" if n and name == "bus" else f"{name}.{key}"
+            for key, one in entry.items():
+                yield f"bus[{n}].{key}" if n and name == "bus" else f"{name}.{key}", one
 
 
 def _resolve_files(raw: dict[str, Any], folder: Path) -> None:
@@ -306,7 +321,12 @@ def manner(bus: Mapping[str, Any]) -> str:
     """How a bus is used, for a sentence."""
     if bus["kind"] != "can":
         return f"role {bus['role']}"
+    from jkbridge.can_interfaces import interface_of
+
     at = f"at {bus['bitrate'] // 1000} kbit/s" if bus["bitrate"] else "bit rate as found"
+    known = interface_of(bus["interface"])
+    if bus["listen_only"] and known.sets_bitrate and known.listen_only is None:
+        return f"CAN {at}, acknowledges ({bus['interface']} cannot only listen), never sends"
     return f"CAN {at}, {'listens only' if bus['listen_only'] else 'acknowledges, never sends'}"
 
 

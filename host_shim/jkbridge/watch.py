@@ -67,8 +67,13 @@ class Watch:
         now = self._clock()
         out = []
         buses = self._bridge.buses
-        names = {pack.id: bus_name(bus) for bus in buses for pack in list(bus.packs)} if len(buses) > 1 else {}
-        places = {pack.id: (n, pack.address) for n, bus in enumerate(buses) for pack in list(bus.packs)}
+        names: dict[Any, str] = {}
+        places: dict[Any, tuple[int, int]] = {}
+        for n, bus in enumerate(buses):
+            for pack in list(bus.packs):
+                places.setdefault(pack.id, (n, pack.address))
+                if len(buses) > 1:  # a battery that is on two of them stands in both
+                    names[pack.id] = f"{names[pack.id]} and {bus_name(bus)}" if pack.id in names else bus_name(bus)
         for pack in sorted(self._bridge.packs, key=lambda pack: places.get(pack.id, (0, 0))):
             pack_id = pack.id if isinstance(pack.id, bytes) else str(pack.id).encode()
             payload, at = self._live.get(pack_id, (b"", 0.0))

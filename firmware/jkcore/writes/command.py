@@ -67,6 +67,8 @@ class Command:
         return [(self.names[0], text)]
 
     def _understand(self, name: str, text: str, level: int) -> None:
+        if not name:
+            raise CommandError(texts.EMPTY)
         action = actions.find(name)
         if action >= 0:
             self._allow(name, codes.DANGEROUS, level)

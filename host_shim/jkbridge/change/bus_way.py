@@ -107,6 +107,10 @@ class BusWay:
             if one.notes[pk.CONFLICT] >= 0:
                 raise CommandError(texts.CONFLICT, one.address)
             command = order.command(self.level)
+            if "device_address" in command.names:
+                address = command.asked[command.names.index("device_address")]
+                if address != one.address and line.answers(address):
+                    raise CommandError(texts.TAKEN, address, f"{line.config['prefix']}{address}")
             transaction = Transaction(command, one, self.level, self._chemistries.get(order.pack), self._clock.now())
         except CommandError as e:
             return {"id": order.id, "status": "refused", "reason": reason(e), "fields": []}

@@ -13,7 +13,8 @@ DANGERS = {
     "battery_capacity": "makes the battery forget what it has counted (state of charge, cycles)",
     "cell_count": "makes every protection of the whole pack wrong when the number is wrong",
     "device_address": "lets the pack answer at another address: its topics and history change, and two packs with the "
-    "same address disturb each other",
+    "same address disturb each other. At the old address nothing can be read back, so the result will be that it did "
+    "not answer: look at the new one with jkbridge get",
     "short_circuit_protection_delay": "too long, the MOSFETs burn in a short circuit; too short, loads that start trip",
     "temp_sensors_disabled": "takes away the protection against heat and frost",
     "gps_heartbeat": _GPS,

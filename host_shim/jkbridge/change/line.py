@@ -209,6 +209,16 @@ class Line:
         self.until(lambda: self._all_asked(since(self._clock.now(), began)), _FIND_MS)
         return sorted(int(pack.address) for pack in self.bus.packs if pack.counts[pk.ANSWERS])
 
+    def answers(self, address: int) -> bool:
+        """True when a pack is at this address, among those that are wanted or not."""
+        if all(pack.address != address for pack in self.bus.packs):
+            self.bus.add(Chart(self.config["prefix"]).pack(address))
+        asked = self.pack(address)
+        self.until(
+            lambda: asked.counts[pk.ANSWERS] or asked.misses > 1 and not self.bus.listening(), _CYCLE_MS
+        )
+        return bool(asked.counts[pk.ANSWERS])
+
     def _all_asked(self, passed: int) -> bool:
         """Every address has answered, or has been asked twice; beside a JK master, its longest cycle is over."""
         if self.bus.listening():

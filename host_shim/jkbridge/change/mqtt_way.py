@@ -184,9 +184,14 @@ class MqttWay:
         if state is None:
             known = ", ".join(self.packs()) or "none"
             raise ChangeError(f"{_cap(self.name)} knows no pack {pack}. Packs there: {known}.", UNUSABLE)
+        online = state == b"online"
+        if not settings and not online:
+            raise ChangeError(
+                f"Pack {pack} is offline, and what it is set to is not known to {self.name}: check its power, cable "
+                "and address. jkbridge doctor tells more."
+            )
         if not settings:
             raise ChangeError(f"Pack {pack} has not told its settings to {self.name} yet: try again in a minute.")
-        online = state == b"online"
         note = self._freshness(pack) if online else "The pack is offline: this is what it was set to when last heard."
         address = str(settings.get("device_address") or "")
         entries = self._configuration().get("pack")

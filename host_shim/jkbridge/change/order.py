@@ -68,7 +68,7 @@ def parse(pack: str, words: list[str]) -> Order:
     for text in words:
         name, equals, value = text.partition("=")
         name, value = name.strip(), value.strip()
-        if not equals or not value:
+        if not name or not equals or not value:
             raise ChangeError(f"'{text}' is not understood: field=value is wanted, such as balance_switch=ON", UNUSABLE)
         check_name(name, changeable=True)
         if name in (known for known, _ in items):

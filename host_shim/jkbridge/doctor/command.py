@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
         port = buses[0]["port"]
         refused = _refused(args, console, port, found, "file_exists", proposal.exists(args.write))
         return _end(args, refused.code, refused.facts)
+    left = [] if args.bus else [bus["name"] or bus["port"] for bus in settings.config["bus"] if bus not in buses]
+    if left and not args.as_json:
+        console.print(f"Not examined: {', '.join(left)}. One at a time: jkbridge doctor --bus {shlex.quote(left[0])}",
+                      highlight=False, markup=False)  # fmt: skip
+    without = f"; without {', '.join(left)}, not examined" if left else ""
     told: list[report.Outcome] = []
     for n, bus in enumerate(buses):
         if n and not args.as_json:
@@ -69,13 +75,15 @@ def main(args: argparse.Namespace, settings: Settings, log: Log) -> int:
 
             told.append(can_command.examine(args, bus, log, console, len(buses) == 1))
         else:
-            told.append(_serial(args, settings, bus, found, log, console, len(buses) == 1))
+            told.append(_serial(args, bus, found, log, console, len(buses) == 1))
+    if left:
+        told[0].facts["not_examined"] = left
     if len(told) == 1:
         first = told[0]
-        text = None if first.bus is None else proposal.toml(first.bus, first.verdict)
+        text = None if first.bus is None else proposal.toml(first.bus, first.verdict + without)
         # A port that could not be opened is no bus without packs.
         return _end(args, first.code, first.facts, text, bool(args.write and first.verdict))
-    return _both(args, settings, console, buses, told)
+    return _both(args, settings, console, buses, told, without)
 
 
 def _end(
@@ -93,7 +101,7 @@ def _end(
 
 def _both(
     args: argparse.Namespace, settings: Settings, console: Console, buses: list[dict[str, Any]],
-    told: list[report.Outcome],
+    told: list[report.Outcome], without: str,
 ) -> int:
     """What a bus of RS485 and one of CAN say of each other; the object of --json is that of the first, with `other`."""
     from jkbridge.doctor import pairs
@@ -107,7 +115,7 @@ def _both(
     whole = None
     if told[0].bus is not None and told[1].bus is not None:
         proposed = [_named(outcome.bus or {}, bus) for outcome, bus in zip(told, buses, strict=True)]
-        whole = proposal.whole(proposed, rows, f"{told[0].verdict}; {told[1].verdict}")
+        whole = proposal.whole(proposed, rows, f"{told[0].verdict}; {told[1].verdict}{without}")
     if not args.as_json:
         report.tell_pairs(console, findings, whole or proposal.rows(rows))
     facts = told[0].facts | {"other": told[1].facts, "together": report.plain(findings), "pairs": rows}
@@ -121,8 +129,7 @@ def _named(proposed: dict[str, Any], bus: dict[str, Any]) -> dict[str, Any]:
 
 
 def _serial(
-    args: argparse.Namespace, settings: Settings, bus: dict[str, Any], found: list[Adapter], log: Log, console: Console,
-    alone: bool,
+    args: argparse.Namespace, bus: dict[str, Any], found: list[Adapter], log: Log, console: Console, alone: bool
 ) -> report.Outcome:
     """Examine one RS485 bus; alone: as in can_command.examine."""
     port = bus["port"] or _only_likely(found)
@@ -133,9 +140,7 @@ def _serial(
     if failure := _preflight(port, bus["baud"]):
         return _refused(args, console, port, found, *failure)
     if not args.as_json:
-        others = [other["port"] for other in settings.config["bus"] if other is not bus]
-        hint = f" (The others: --bus {others[0]} and so on.)" if others and alone else ""
-        console.print(f"Examining {port}.{hint}", highlight=False, markup=False)
+        console.print(f"Examining {port}.", highlight=False, markup=False)
     result = _examine(args, bus, port, console, log)
     if result.failure:
         word = "port_vanished" if result.vanished else "port_failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -66,6 +67,8 @@ def run(
     if not channel or interface not in python_can().VALID_INTERFACES:
         if not 0 < args.seconds <= 86_400:
             raise ValueError(f"--seconds {args.seconds:g}: a log file has up to 86400 seconds, such as 60")
+        if os.path.exists(args.can):
+            raise ValueError(f"{args.can} exists already and is left as it is; choose another name, or remove it")
         count = write_log(line, args.can, args.seconds)
         print(f"{args.can}: {count} frames, {args.seconds:g} s at {args.bitrate} bit/s, bus load {line.load:.1%}")
         return

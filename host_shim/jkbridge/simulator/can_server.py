@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from pathlib import Path
@@ -61,7 +62,8 @@ class CanServer:
         try:
             self._bus = can.Bus(interface=self.interface, channel=self.channel, ignore_config=True)
         except Exception as error:  # every interface has errors of its own
-            raise OSError(f"cannot send on {self.interface}:{self.channel}: {error}") from error
+            hint = ". Is it an address from 239.0.0.0 to 239.255.255.255?" if self.interface == "udp_multicast" else ""
+            raise OSError(f"cannot send on {self.interface}:{self.channel}: {error}{hint}") from error
         self._thread = threading.Thread(target=self._turn, name="simulated CAN bus", daemon=True)
         self._thread.start()
         return self
@@ -148,4 +150,7 @@ def python_can() -> Any:
         import can
     except ImportError:
         raise OSError('the package python-can is missing: pip install "jkbridge[can]"') from None
+    logger = logging.getLogger("can")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())  # what it would say on stderr is said in our sentences
     return can

@@ -77,18 +77,20 @@ def parse_addresses(text: str, alone: bool = False, lowest: int = 1) -> list[int
     alone: the count may be 0, as a bus master needs no other pack; lowest: the smallest address there is, 0 on CAN.
     """
     example = f'give a count such as 4, or addresses such as "{lowest}-4,7"'
+    beyond = 16
     try:
         if text.strip().isdecimal():
-            found = list(range(lowest, int(text) + lowest))
+            found = list(range(lowest, min(int(text) + lowest, beyond + 1)))
         else:
             found = []
             for part in text.split(","):
                 first, _, last = part.partition("-")
-                found.extend(range(int(first), int(last or first) + 1))
+                found.extend(range(int(first), min(int(last or first), beyond) + 1))
     except ValueError:
         raise ValueError(f"packs {text!r} cannot be read; {example}") from None
     if alone and text.strip() == "0":
         return []
-    if not found or min(found) < lowest or max(found) > 15:
-        raise ValueError(f"packs {text!r}: addresses are {lowest} to 15; {example}")
+    if not found or min(found) < lowest or max(found) >= beyond:
+        master = "" if found and max(found) >= beyond or not lowest else ", and the one at 0 is --master"
+        raise ValueError(f"packs {text!r}: addresses are {lowest} to 15{master}; {example}")
     return found
