@@ -273,8 +273,10 @@ def test_the_log_shows_what_comes_sends_nothing_and_comes_back(tmp_path):
     try:
         wait_for("Console of the device")
         time.sleep(0.3)
-        os.write(master, b"123 info    pack 1 online\r\n")
-        wait_for("123 info    pack 1 online\n")
+        os.write(master, b"123 info    pack 1 online, K\xc3")
+        wait_for("pack 1 online, K")
+        os.write(master, b"\xbcche \xff\r\n")
+        wait_for("123 info    pack 1 online, K\u00fcche \ufffd\n")
         os.close(master)
         link.unlink()
         wait_for("waiting for it to come back")
@@ -294,3 +296,24 @@ def test_the_log_shows_what_comes_sends_nothing_and_comes_back(tmp_path):
         process.kill()
         log.close()
     assert "Log ended; the device goes on." in (tmp_path / "log.txt").read_text()
+
+
+def test_a_log_into_a_pipe_that_ends_with_it(tmp_path):
+    """`make device-log | tee log.txt`: Ctrl-C ends both."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    environment = {**os.environ, "PYTHONPATH": str(mp.ROOT / "tools")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "device", "log", "--port", os.ttyname(slave)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert b"Console of the device" in process.stdout.readline()
+        process.stdout.close()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        os.close(master)
+        os.close(slave)

@@ -20,10 +20,9 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from device import DeviceError, ports
+from device import OLDEST, DeviceError, ports
 
 AGENT = Path(__file__).with_name("agent.py")
-OLDEST = (1, 24)
 MPY = 6
 PATIENCE = 3  # seconds for a prompt
 _ATTEMPTS = 4
