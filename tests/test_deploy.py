@@ -276,6 +276,41 @@ def test_one_slot_replaces_the_only_release(two, small):
     assert not [name for name in two.files() if name.startswith("jk/a")]
 
 
+@pytest.mark.parametrize("error", [link.serial.SerialException("no more"), KeyboardInterrupt()])
+def test_a_release_that_is_being_replaced_is_not_said_to_run_still(two, small, monkeypatch, error):
+    small()
+
+    def write(board, path, data):
+        with link._explained(board.port, answered=True):
+            raise error
+
+    monkeypatch.setattr(link.Board, "write", write)
+    with two, pytest.raises(device.DeviceError, match="starts only after another `make deploy`") as raised:
+        deploy.deploy("desktop", two.port, one_slot=True)
+    assert "still runs" not in str(raised.value)
+
+
+def test_umqtt_that_cannot_be_fetched_is_said_to_an_owner(monkeypatch, tmp_path):
+    """Who deploys has nothing to do with tests."""
+    import fetch_umqtt
+    import requests
+
+    def no_internet(*_, **__):
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr(release, "UMQTT", tmp_path / "simple.py")
+    monkeypatch.setattr("pypi_simple.PyPISimple.get_project_page", no_internet)
+    with pytest.raises(device.DeviceError, match=r"has no umqtt\.simple.*Check the internet connection") as raised:
+        release.umqtt()
+    assert "test" not in str(raised.value)
+
+    monkeypatch.setattr(fetch_umqtt, "download", lambda: b"")
+    monkeypatch.setattr(fetch_umqtt, "unpack", lambda archive: b"class MQTTClient: pass\n")
+    monkeypatch.setattr(fetch_umqtt, "TARGET", tmp_path / "simple.py")
+    monkeypatch.setattr(fetch_umqtt, "fetch_frozen", lambda version: pytest.fail("wanted by tests only"))
+    assert release.umqtt().exists()
+
+
 def about(**changes):
     known = {"platform": "esp32", "version": "1.28.0", "mpy": 6, "free": 0, "block": 4096, "has_umqtt": True}
     return link.About(**{**known, "machine": "Generic ESP32S3 module with ESP32S3", **changes})

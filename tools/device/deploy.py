@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from device import DeviceError, boards, inplace, link, ports, release, say
@@ -139,6 +141,18 @@ def switch(board: Board, slots: Slots, slot: str) -> None:
     board.replace(MAIN, launcher)
 
 
+@contextlib.contextmanager
+def _replacing() -> Iterator[None]:
+    """While the only release is replaced, no sentence may promise that it still runs."""
+    gone = "The release that ran is gone: the device starts only after another `make deploy`."
+    try:
+        yield
+    except DeviceError as error:
+        raise DeviceError(str(error).replace(link.STILL_RUNS, "").rstrip() + " " + gone) from None
+    except KeyboardInterrupt:
+        raise DeviceError("Interrupted. " + gone) from None
+
+
 def install(
     board: Board, plan: Plan, slots: Slots, wanted: dict[str, bytes], about: link.About, one_slot: bool
 ) -> Plan:
@@ -150,7 +164,8 @@ def install(
     if lacking <= 0:
         say(f"  slot {plan.slot}: {len(plan.send)} files to send, {len(plan.copy)} to copy inside the device, "
             f"{plan.same} there already, {len(plan.remove)} to remove")  # fmt: skip
-        carry_out(board, plan, wanted)
+        with _replacing() if plan.slot == slots.active else contextlib.nullcontext():
+            carry_out(board, plan, wanted)
         return plan
     if one_slot or not slots.active:
         raise no_room(lacking, about, one_slot)

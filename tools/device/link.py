@@ -24,6 +24,7 @@ from device import OLDEST, DeviceError, ports
 
 AGENT = Path(__file__).with_name("agent.py")
 MPY = 6
+STILL_RUNS = "What was installed before still runs."
 PATIENCE = 3  # seconds for a prompt
 _ATTEMPTS = 4
 _OPENINGS = 4  # half a second apart
@@ -119,7 +120,7 @@ class Board:
         if found != digest(data):
             raise DeviceError(
                 f"{path} on the device is not what was sent. Run the command again; if it happens again, use another "
-                "cable, or the flash is worn. What was installed before still runs."
+                f"cable, or the flash is worn. {STILL_RUNS}"
             )
 
     def restart(self) -> None:
@@ -194,9 +195,7 @@ def _explained(port: str, answered: bool = False) -> Iterator[None]:
             last = "its flash is full"
         if "MemoryError" in last:
             last = "its memory is full (MemoryError)"
-        raise DeviceError(
-            f"The device on {port} could not do its part: {last}. What was installed before still runs."
-        ) from None
+        raise DeviceError(f"The device on {port} could not do its part: {last}. {STILL_RUNS}") from None
     except TransportError as error:
         if answered:
             raise DeviceError(
@@ -210,7 +209,7 @@ def _explained(port: str, answered: bool = False) -> Iterator[None]:
     except (serial.SerialException, OSError, struct.error) as error:
         raise DeviceError(
             f"The device on {port} went away in the middle ({error}). Check cable and power, then run the same command "
-            "again: it goes on where it stopped. What was installed before still runs."
+            f"again: it goes on where it stopped. {STILL_RUNS}"
         ) from None
 
 

@@ -111,7 +111,7 @@ def umqtt() -> Path:
         import fetch_umqtt
 
         try:
-            fetch_umqtt.main()
+            fetch_umqtt.fetch()
         except fetch_umqtt.FetchError as error:
             raise DeviceError(f"The device's firmware has no umqtt.simple. {error}") from None
     return UMQTT
