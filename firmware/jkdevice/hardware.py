@@ -84,7 +84,7 @@ def open_network(board, config, log, ticks):
     if board.NETWORK == "wifi":
         if not ssid:
             text = "wifi.ssid is missing: board " + board.NAME + " reaches the broker over WiFi. Example: "
-            raise BoardError(text + '"wifi": {"ssid": "MyWiFi", "password": "secret"}')
+            raise BoardError(text + '"wifi": {"ssid": "MyWiFi", "password": "secret12"}')
         import network
 
         from jkdevice.network import wifi
