@@ -261,7 +261,8 @@ def test_a_wrong_password_is_said_and_nothing_is_published(device, line, tmp_pat
 def test_a_broker_name_that_does_not_resolve_is_said_and_the_packs_are_read_on(device, line):
     device.configure(line.tcp_port, 1883, mqtt={"host": "no-such-broker.invalid"})
     device.start()
-    device.wait_said("The name of the MQTT broker, no-such-broker.invalid, cannot be looked up", 60)
+    text = "The name of the MQTT broker, no-such-broker.invalid, cannot be looked up (no address is known for this name)."
+    device.wait_said(text, 60)
     asked = requests(line)
     time.sleep(2.5)
     assert requests(line) >= asked + 2

@@ -47,4 +47,7 @@ def words(error):
                 return text
         return "error " + str(code)
     text = str(error)
+    if text and isinstance(error, OSError):
+        # A sentence of our own (network.dns), or "[addrinfo error -2]" of the unix port.
+        return "no address is known for this name" if text[0] == "[" else text
     return type(error).__name__ + (": " + text if text else "")
