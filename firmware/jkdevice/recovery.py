@@ -128,7 +128,7 @@ def ended(error, uptime):
 def _sentence(error):
     """What to do about it, where that is known, or ""."""
     if isinstance(error, ImportError):
-        return "A file of jkbridge is missing (" + str(error) + "): install it again, complete"
+        return "A file of jkbridge is missing (" + str(error) + "): install it with `make deploy`"
     if isinstance(error, MemoryError):
-        return "The memory of this board is too small: install the compiled files (.mpy)"
+        return "The memory of this board is too small: install the compiled files, with `make deploy`"
     return ""

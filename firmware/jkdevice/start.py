@@ -153,7 +153,9 @@ def _explain(error):
     if isinstance(error, ImportError):
         text = str(error)
         if "umqtt" in text:
-            return "umqtt.simple is missing: put its folder umqtt beside main.py. tools/fetch_umqtt.py fetches it."
+            text = "umqtt.simple is missing: `make deploy BOARD=... PORT=...` installs it. By hand: put its folder "
+            return text + "umqtt beside main.py; tools/fetch_umqtt.py fetches it."
         if "'board'" in text:
-            return "board.py is missing: put your board's file from boards/ beside main.py, under this name."
+            text = "board.py is missing: `make deploy BOARD=... PORT=...` installs it. By hand: put your board's file "
+            return text + "from boards/ beside main.py, under this name."
     return None
