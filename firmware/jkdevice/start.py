@@ -127,15 +127,12 @@ def _console(config, level):
 def _capture(address, ports, network=None):
     """Put a recorder in front of the first RS485 line."""
     from jkdevice import capture
-    from jkdevice.hardware import BoardError, name_lookup
+    from jkdevice.hardware import BoardError
 
-    if network is not None and address != "console" and name_lookup(network, address[6:].split(":")[0]) is not None:
-        text = 'capture = "' + address + '" is not possible here: looking a name up would hold the bus. Use the '
-        raise BoardError(text + 'numeric address. Example: "capture": "tcp://192.168.1.10:7000"')
     for n in range(len(ports)):
         if ports[n].bus.poller is not None:
             try:
-                ports[n] = capture.start(address, ports[n])
+                ports[n] = capture.start(address, ports[n], network is not None)
             except ValueError as error:
                 raise BoardError(str(error))
             return

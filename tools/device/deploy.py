@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from device import DeviceError, boards, inplace, link, ports, release, say
 from device.link import Board, Entry, digest
+from device.release import HOME
 
-HOME = "/jk"
 MAIN = "/main.py"
 BOOTS = "/boots.json"  # the bad starts of the release before must not keep a new one in safe mode
 _MARK = b"jkbridge"  # in the doc string of every main.py of ours
