@@ -16,9 +16,9 @@ def follow(port: str) -> None:
     """Until Ctrl-C. A port that vanishes is waited for; one that cannot be opened at the start is an error."""
     port = ports.choose(port)
     line = ports.open_port(port)
-    say(f"Console of the device at {port}. Ctrl-C ends this log; the device's program goes on.")
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # an umlaut may come in two pieces
     with contextlib.suppress(KeyboardInterrupt):
+        say(f"Console of the device at {port}. Ctrl-C ends this log; the device's program goes on.")
         while True:
             try:
                 data = line.read(max(1, line.in_waiting))
