@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tty
 from types import SimpleNamespace
@@ -392,6 +393,30 @@ def test_something_that_is_no_micropython(monkeypatch):
         with pytest.raises(device.DeviceError, match=r"No MicroPython answers on .*make flash BOARD"):
             link.open_board(os.ttyname(slave))
     finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_board_that_restarts_again_and_again_is_no_end(monkeypatch):
+    """What it says comes without a pause long enough to be noticed."""
+    monkeypatch.setattr(link, "PATIENCE", 0.5)
+    monkeypatch.setattr(link, "_ATTEMPTS", 2)
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    ended = threading.Event()
+
+    def say():
+        while not ended.wait(0.02):
+            os.write(master, b"rst:0xc (SW_CPU_RESET)\r\nBrownout detector was triggered\r\n")
+
+    talking = threading.Thread(target=say)
+    talking.start()
+    try:
+        with pytest.raises(device.DeviceError, match=r"No MicroPython answers on .*`make device-log PORT=/dev/pts/"):
+            link.open_board(os.ttyname(slave))
+    finally:
+        ended.set()
+        talking.join()
         os.close(master)
         os.close(slave)
 

@@ -11,7 +11,7 @@ import hashlib
 import io
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -53,6 +53,29 @@ class Entry(NamedTuple):
 
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+class _Transport(SerialTransport):
+    """mpremote looks at the time only while nothing comes: it would listen for ever to a board that never stops."""
+
+    def read_until(
+        self,
+        min_num_bytes: int,
+        ending: bytes,
+        timeout: float | None = 10,
+        data_consumer: Callable[[bytes], None] | None = None,
+        timeout_overall: float | None = None,
+    ) -> bytes:
+        if timeout_overall is None or data_consumer is not None:
+            return super().read_until(min_num_bytes, ending, timeout, data_consumer, timeout_overall)
+        deadline = time.monotonic() + timeout_overall
+        data = b""
+        while not data.endswith(ending) and time.monotonic() < deadline:
+            if getattr(self, "is_pty", False) or self.serial.in_waiting:  # of a pty it cannot be asked everywhere
+                data += self.serial.read(1)
+            else:
+                time.sleep(0.01)
+        return data
 
 
 class Board:
@@ -159,7 +182,7 @@ def _open(port: str) -> SerialTransport:
     """The port for us alone. Something may hold it for a moment: ModemManager looks at a board just plugged in."""
     for left in reversed(range(_OPENINGS)):
         try:
-            return SerialTransport(port, timeout=PATIENCE)
+            return _Transport(port, timeout=PATIENCE)
         except TransportError:  # it does not say why. (Every opening may reset a board, so this is not done before.)
             if left:
                 time.sleep(0.5)
@@ -204,7 +227,8 @@ def _explained(port: str, answered: bool = False) -> Iterator[None]:
             ) from None
         raise DeviceError(
             f"No MicroPython answers on {port} ({error}). Is it on the board? If not: make flash BOARD=... PORT={port} "
-            "FIRMWARE=file.bin. If it is: press the board's reset button and try again at once."
+            "FIRMWARE=file.bin. If it is: press the board's reset button and try again at once. `make device-log "
+            f"PORT={port}` shows what the board says instead, such as one that restarts again and again."
         ) from None
     except (serial.SerialException, OSError, struct.error) as error:
         raise DeviceError(
