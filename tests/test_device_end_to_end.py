@@ -344,7 +344,9 @@ CONFIG = {"bus": {"port": "tcp://127.0.0.1:1"}, "mqtt": {"host": "127.0.0.1"}}
     ("config", "words"),
     [
         (None, ["config.json is missing", '{"mqtt": {"host": "192.168.1.10"}}']),
-        ("", ["config.json is not JSON", "ends too early"]),
+        ("", ["config.json is not JSON", "its end does not fit"]),
+        ({"mqtt": CONFIG["mqtt"]}, ["config.json: bus.port is missing", "tcp://192.168.1.20:8899"]),
+        ({**CONFIG, "mqtt": {"host": "a", "tls": True, "ca": "x.crt"}}, ["no such file on the device. `make config`"]),
         ('{\n "interval": five\n}', ["config.json is not JSON", "line 2"]),
         ({**CONFIG, "intervall": 5}, ["config.json: ", "intervall", "interval"]),
         ({"bus": CONFIG["bus"]}, ["config.json: mqtt.host is missing"]),

@@ -80,7 +80,7 @@ def found(value):
         return "a table"
     if isinstance(value, list):
         return "a list"
-    return str(value)
+    return "null" if value is None else str(value)
 
 
 def shown(kind, value):

@@ -31,6 +31,9 @@ def open_port(bus, board, log, network=None):
 
         receiver = open_can(board, address, bus.config["bitrate"], bus.config["listen_only"])
         return can_port.CanPort(bus, receiver, log)
+    if not address and not board.SERIAL:
+        text = "bus.port is missing: board " + board.NAME + " has lines on TCP only. Example: "
+        raise BoardError(text + '"port": "tcp://192.168.1.20:8899"')
     if address.startswith("tcp://") or not board.SERIAL:
         from jkdevice import net
         from jkdevice.ports import tcp_port
