@@ -48,7 +48,10 @@ def begin():
     if problem:
         print("jkbridge: " + problem)
         used = None
-    if (doubted or untold or problem or used is not None) and not why:
+    if not loop.bridge.buses:  # safe mode, which tells the tracebacks itself and settles nothing
+        doubted = untold = False
+        used = None
+    if doubted or untold or used is not None or problem and not why:
         from jkdevice.settling import Settling
 
         loop.later = Settling(doubted, untold, used, problem)
