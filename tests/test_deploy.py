@@ -339,6 +339,22 @@ def test_another_device_is_refused(changes, chip, says):
         link.check_runs(about(**changes), chip, "esp32")
 
 
+def test_the_micropython_of_a_board_without_wifi_is_noticed(tmp_path, monkeypatch, small):
+    """RPI_PICO on a Pico W: everything would be installed, and nothing would start."""
+    small()
+    with FakeBoard(tmp_path / "flash") as board:
+        opened = link.open_board(board.port)
+        assert not opened.about().has_network  # as the unix port
+        opened.close()
+    known = deploy.boards.load("desktop")
+    known.NETWORK, known.FIRMWARE = "wifi", "RPI_PICO_W"
+    monkeypatch.setattr(deploy.boards, "load", lambda name: known)
+    says = r"has no network.*/RPI_PICO_W"
+    with FakeBoard(tmp_path / "flash") as board, pytest.raises(device.DeviceError, match=says):
+        deploy.deploy("desktop", board.port)
+    assert board.files() == {}
+
+
 def test_no_such_port():
     status, said = make("deploy", "--board", "desktop", "--port", "/dev/nothing")
     assert status == 1

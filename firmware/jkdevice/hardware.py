@@ -60,6 +60,11 @@ def serial_row(board, name):
     for row in board.SERIAL:
         if not name or row[0] == name:
             return row
+    for row in board.CAN:
+        if row[0] == name:
+            text = 'bus.port = "%s" is a CAN line of board %s, but this bus is serial. '
+            text += 'Example: "kind": "can", "port": "%s", "bitrate": 500000'
+            raise BoardError(text % (name, board.NAME, name))
     names = ", ".join(['"' + row[0] + '"' for row in board.SERIAL])
     text = 'bus.port = "' + name + '" is not a line of board ' + board.NAME + ": it has " + names
     raise BoardError(text + '. Or a line on TCP: "tcp://192.168.1.20:8899"')

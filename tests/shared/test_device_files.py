@@ -73,6 +73,7 @@ def test_console_lines_and_levels():
 class Board:
     NAME = "test"
     SERIAL = (("a", 1, 17, 16, 4, 1), ("b", 2, 25, 26, None, 0))
+    CAN = (("c", "twai", "esp32", 27, 26),)
     POWER = ()
     WATCHDOG_MS = 0
 
@@ -86,6 +87,12 @@ def test_a_line_is_chosen_by_its_name():
         assert '"/dev/ttyUSB0" is not a line of board test: it has "a", "b"' in str(error)
     else:
         raise AssertionError("found a line that is not there")
+    try:
+        hardware.serial_row(Board, "c")
+        raise AssertionError("taken for RS485")
+    except hardware.BoardError as error:
+        assert '"c" is a CAN line of board test' in str(error)
+        assert 'Example: "kind": "can", "port": "c"' in str(error)
 
 
 def test_a_board_without_lines_of_its_own_wants_an_address():

@@ -205,6 +205,8 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
     with link.open_board(port) as board:
         about = board.about()
         link.check_runs(about, board_file.CHIP, board_file.PLATFORM)
+        if board_file.NETWORK:
+            link.check_network(about, board_file.FIRMWARE)
         say(f"  MicroPython {about.version}, {about.machine}, {about.free // 1024} kB of flash free")
         if not about.has_umqtt and board_file.PLATFORM != "rp2":
             files |= release.umqtt_files()

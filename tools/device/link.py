@@ -42,6 +42,7 @@ class About:
     free: int
     block: int
     has_umqtt: bool
+    has_network: bool = True
 
 
 class Entry(NamedTuple):
@@ -99,9 +100,10 @@ class Board:
             return self._transport.exec(code).decode(errors="replace").splitlines()
 
     def about(self) -> About:
-        platform, version, mpy, machine, space, umqtt = self.run("about()")
+        platform, version, mpy, machine, space, network, umqtt = self.run("about()")
         free, block = space.split()
-        return About(platform, version, int(mpy), machine, int(free), int(block), umqtt == "frozen")
+        has_umqtt, has_network = umqtt == "frozen", network == "network"
+        return About(platform, version, int(mpy), machine, int(free), int(block), has_umqtt, has_network)
 
     def scan(self, folder: str) -> dict[str, Entry]:
         """All files and folders below a folder, by their paths from there; what is in a folder comes before it."""
@@ -249,6 +251,15 @@ def check_runs(about: About, chip: str, platform: str) -> None:
         raise DeviceError(
             f"MicroPython {about.version} on the device (.mpy version {about.mpy}) is not one that jkbridge runs on: "
             f"it needs 1.24 or newer with .mpy version {MPY}. Put a newer one on it: make flash ..."
+        )
+
+
+def check_network(about: About, download: str) -> None:
+    """The MicroPython of a board with WiFi or Ethernet has a network. Raises DeviceError."""
+    if not about.has_network:
+        raise DeviceError(
+            f"The MicroPython on the device ({about.machine}) has no network: it is one for another board. Put this "
+            f"one on it: https://micropython.org/download/{download}"
         )
 
 
