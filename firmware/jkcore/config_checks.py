@@ -256,9 +256,9 @@ def _check_wifi(wifi):
     """In bytes (IEEE 802.11): an SSID has 32 at most; WPA a passphrase of 8 to 63, or a key of 64 hex digits."""
     if len(wifi["ssid"].encode()) > 32:
         text = "wifi.ssid is longer than 32 bytes, which no WiFi has (an umlaut counts two): correct it. "
-        raise ConfigError(text + 'Example: ssid = "MyWiFi"', "wifi." + "ssid")
+        raise ConfigError(text + 'Example: ssid = "MyWiFi"', text[: text.find(" ")])
     word = wifi["password"]
     size = len(word.encode())
     if 0 < size < 8 or size > 64 or size == 64 and [c for c in word if c not in "0123456789abcdefABCDEF"]:
         text = "wifi.password cannot be right: WPA has 8 to 63 characters, an open WiFi none. Correct it; for an open "
-        raise ConfigError(text + 'WiFi remove it. Example: password = "secret12"', "wifi." + "password")
+        raise ConfigError(text + 'WiFi remove it. Example: password = "secret12"', text[: text.find(" ")])

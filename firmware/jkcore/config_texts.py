@@ -6,7 +6,7 @@
 HIDDEN = ("secret", "path")  # kinds of keys whose value is shown to nobody
 MASK = "***"
 # Examples for a device where those of a host would not do.
-_ON_DEVICE = {"bus.port": '"tcp://192.168.1.20:8899"', "capture": '"console"'}
+_ON_DEVICE = 'bus.port|"tcp://192.168.1.20:8899"|capture|"console"'
 
 
 class ConfigError(ValueError):
@@ -50,7 +50,12 @@ def example(row, home):
     value = row[4]
     if row[1] not in ("int", "bool"):
         value = '"' + value + '"'
-    return '"' + name + '": ' + _ON_DEVICE.get(row[0], value) if home == "device" else name + " = " + value
+    if home != "device":
+        return name + " = " + value
+    others = _ON_DEVICE.split("|")
+    if row[0] in others:
+        value = others[others.index(row[0]) + 1]
+    return '"' + name + '": ' + value
 
 
 def as_json(text):
@@ -80,7 +85,7 @@ def found(value):
         return "a table"
     if isinstance(value, list):
         return "a list"
-    return "null" if value is None else str(value)
+    return str(value)
 
 
 def shown(kind, value):

@@ -49,5 +49,5 @@ def words(error):
     text = str(error)
     if text and isinstance(error, OSError):
         # A sentence of our own (network.dns), or "[addrinfo error -2]" of the unix port.
-        return "no address is known for this name" if text[0] == "[" else text
+        return "no such name" if text[0] == "[" else text
     return type(error).__name__ + (": " + text if text else "")

@@ -200,7 +200,6 @@ def test_wrong_types_and_ranges_say_key_finding_limits_and_example():
         ({"discovery": {"prefix": "a/#"}}, ('discovery.prefix = "a/#"', "wildcards")),
         ({"discovery": {"status": "/x"}}, ("discovery.status",)),
         ([], ("set of keys", "a list")),
-        (None, ("set of keys", "null was found")),
     ):
         refused(raw, *words)
     refused({"interval": "5", "mqtt": {"host": "b"}}, '"interval": 5', home="device")
