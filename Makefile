@@ -44,7 +44,7 @@ help: ## this text
 	@echo '  make boards                                     the boards that are known, and how they are wired'
 	@echo '  make flash BOARD=... PORT=... FIRMWARE=x.bin    MicroPython onto an ESP32; ARGS=--erase empties it first'
 	@echo '  make deploy BOARD=... PORT=...                  install jkbridge, or update it; the configuration is kept'
-	@echo '  make config BOARD=... PORT=...                  WiFi, broker, bus, packs; or [ARGS="--file config.json"]'
+	@echo '  make config BOARD=... PORT=...                  WiFi, broker, TLS, bus, packs; or [CONFIG=config.json]'
 	@echo '  make device-log PORT=...                        what the device says; it is not disturbed'
 	@echo '  make repl PORT=...                              the prompt of MicroPython on the device'
 	@echo
@@ -80,7 +80,7 @@ deploy: setup-device
 	$(device) deploy $(board_flags) $(ARGS_)
 
 config: setup-device
-	$(device) config $(board_flags) $(ARGS_)
+	$(device) config $(board_flags) $(if $(CONFIG_),--file '$(CONFIG_)') $(ARGS_)
 
 repl: setup-device
 	$(device) repl $(port_flag)

@@ -13,7 +13,7 @@ def begin():
     try:
         from jkdevice import recovery
     except ImportError as error:
-        print("jkbridge cannot start. A file of jkbridge is missing (" + str(error) + "): install it again, complete.")
+        print("jkbridge cannot start. A file of it is missing (" + str(error) + "): install it with `make deploy`.")
         return None
     loop = recovery.begin()
     del recovery

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tty
 from types import SimpleNamespace
@@ -276,6 +277,41 @@ def test_one_slot_replaces_the_only_release(two, small):
     assert not [name for name in two.files() if name.startswith("jk/a")]
 
 
+@pytest.mark.parametrize("error", [link.serial.SerialException("no more"), KeyboardInterrupt()])
+def test_a_release_that_is_being_replaced_is_not_said_to_run_still(two, small, monkeypatch, error):
+    small()
+
+    def write(board, path, data):
+        with link._explained(board.port, answered=True):
+            raise error
+
+    monkeypatch.setattr(link.Board, "write", write)
+    with two, pytest.raises(device.DeviceError, match="starts only after another `make deploy`") as raised:
+        deploy.deploy("desktop", two.port, one_slot=True)
+    assert "still runs" not in str(raised.value)
+
+
+def test_umqtt_that_cannot_be_fetched_is_said_to_an_owner(monkeypatch, tmp_path):
+    """Who deploys has nothing to do with tests."""
+    import fetch_umqtt
+    import requests
+
+    def no_internet(*_, **__):
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.setattr(release, "UMQTT", tmp_path / "simple.py")
+    monkeypatch.setattr("pypi_simple.PyPISimple.get_project_page", no_internet)
+    with pytest.raises(device.DeviceError, match=r"has no umqtt\.simple.*Check the internet connection") as raised:
+        release.umqtt()
+    assert "test" not in str(raised.value)
+
+    monkeypatch.setattr(fetch_umqtt, "download", lambda: b"")
+    monkeypatch.setattr(fetch_umqtt, "unpack", lambda archive: b"class MQTTClient: pass\n")
+    monkeypatch.setattr(fetch_umqtt, "TARGET", tmp_path / "simple.py")
+    monkeypatch.setattr(fetch_umqtt, "fetch_frozen", lambda version: pytest.fail("wanted by tests only"))
+    assert release.umqtt().exists()
+
+
 def about(**changes):
     known = {"platform": "esp32", "version": "1.28.0", "mpy": 6, "free": 0, "block": 4096, "has_umqtt": True}
     return link.About(**{**known, "machine": "Generic ESP32S3 module with ESP32S3", **changes})
@@ -301,6 +337,22 @@ def test_a_fitting_device_is_accepted():
 def test_another_device_is_refused(changes, chip, says):
     with pytest.raises(device.DeviceError, match=says):
         link.check_runs(about(**changes), chip, "esp32")
+
+
+def test_the_micropython_of_a_board_without_wifi_is_noticed(tmp_path, monkeypatch, small):
+    """RPI_PICO on a Pico W: everything would be installed, and nothing would start."""
+    small()
+    with FakeBoard(tmp_path / "flash") as board:
+        opened = link.open_board(board.port)
+        assert not opened.about().has_network  # as the unix port
+        opened.close()
+    known = deploy.boards.load("desktop")
+    known.NETWORK, known.FIRMWARE = "wifi", "RPI_PICO_W"
+    monkeypatch.setattr(deploy.boards, "load", lambda name: known)
+    says = r"has no network.*/RPI_PICO_W"
+    with FakeBoard(tmp_path / "flash") as board, pytest.raises(device.DeviceError, match=says):
+        deploy.deploy("desktop", board.port)
+    assert board.files() == {}
 
 
 def test_no_such_port():
@@ -357,6 +409,30 @@ def test_something_that_is_no_micropython(monkeypatch):
         with pytest.raises(device.DeviceError, match=r"No MicroPython answers on .*make flash BOARD"):
             link.open_board(os.ttyname(slave))
     finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_board_that_restarts_again_and_again_is_no_end(monkeypatch):
+    """What it says comes without a pause long enough to be noticed."""
+    monkeypatch.setattr(link, "PATIENCE", 0.5)
+    monkeypatch.setattr(link, "_ATTEMPTS", 2)
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    ended = threading.Event()
+
+    def say():
+        while not ended.wait(0.02):
+            os.write(master, b"rst:0xc (SW_CPU_RESET)\r\nBrownout detector was triggered\r\n")
+
+    talking = threading.Thread(target=say)
+    talking.start()
+    try:
+        with pytest.raises(device.DeviceError, match=r"No MicroPython answers on .*`make device-log PORT=/dev/pts/"):
+            link.open_board(os.ttyname(slave))
+    finally:
+        ended.set()
+        talking.join()
         os.close(master)
         os.close(slave)
 

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -15,7 +16,8 @@ from types import SimpleNamespace
 import device
 import mp
 import pytest
-from device import config, questions
+from certificates import Authority
+from device import certificates, config
 from device.questions import Interview
 from fake_board import FakeBoard
 from fake_running_board import RunningBoard
@@ -45,14 +47,14 @@ class Answers:
 
 def go(board, given, **answers):
     said = Answers(**answers)
-    return config.asked(given, board, Interview(board, said, said)), said.asked
+    return config.asked(given, board, Interview(board, said, said))[0], said.asked
 
 
 def test_the_shortest_way_with_an_rs485_board():
     raw, asked = go(a_board(), {}, broker="192.168.1.10")
     assert raw == {"mqtt": {"host": "192.168.1.10"}, "bus": {"port": "rs485", "kind": "serial"}}
     # One line only: it is not asked for. The last one is whether to write.
-    assert len(asked) == 4
+    assert len(asked) == 5
 
 
 def test_user_password_and_packs():
@@ -136,16 +138,37 @@ def test_a_list_of_buses_is_not_touched():
     assert not any("DIP" in prompt for prompt in asked)
 
 
-def test_wifi_is_asked_where_the_board_has_it(monkeypatch):
-    rows = [["net.ssid", "text", "1..32", "", "x", "d"], ["net.password", "secret", "0..63", "", "x", "d"]]
-    monkeypatch.setattr(questions, "wifi_table", lambda: "net")
-    monkeypatch.setattr(config, "wifi_table", lambda: "net")
-    monkeypatch.setattr(config.checker, "load", lambda raw, home: {"bus": [], "mqtt": raw["mqtt"]})
-    monkeypatch.setattr(config.checker, "rows", lambda: rows)
-    board = a_board(network="wifi")
-    raw, _ = go(board, {}, **{"Name of the WiFi": ["", "home"], "Password": "hidden", "broker": "a"})
-    assert raw["net"] == {"ssid": "home", "password": "hidden"}
-    assert "hidden" not in config.public(raw)
+def test_wifi_is_asked_where_the_board_has_it(capsys):
+    raw, _ = go(a_board(network="wifi"), {}, Name=["", "home"], Password="hidden12", broker="a")
+    assert raw["wifi"] == {"ssid": "home", "password": "hidden12"}
+    said = capsys.readouterr().out
+    assert "wifi.ssid is missing: board kit reaches the broker over WiFi" in said
+    assert "hidden12" not in said
+
+
+def test_a_wifi_password_that_is_too_short_is_asked_again(capsys):
+    raw, _ = go(a_board(network="wifi"), {}, Name="home", Password=["1234567", "12345678"], broker="a")
+    assert raw["wifi"]["password"] == "12345678"
+    assert "cannot be used yet: wifi.password cannot be right: WPA has 8 to 63 characters" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answers", "mqtt"),
+    [
+        (["a:1884"], {"host": "a", "port": 1884}),
+        (["a:70000", "a"], {"host": "a"}),
+        (["mqtt://a:1884", "b"], {"host": "b"}),
+        (["a:mqtt", "b:1"], {"host": "b", "port": 1}),
+        (["-", "fe80::1"], {"host": "fe80::1"}),
+        ([""], {"host": "old", "port": 1885}),
+        (["new"], {"host": "new"}),
+    ],
+)
+def test_the_port_of_the_broker_is_written_behind_it(answers, mqtt, capsys):
+    raw, asked = go(a_board(), {"mqtt": {"host": "old", "port": 1885}}, **{"MQTT broker": list(answers)})
+    assert raw["mqtt"] == mqtt
+    assert "[old:1885]" in asked[0]
+    assert capsys.readouterr().out.count("cannot be used yet: mqtt.") == len(answers) - 1
 
 
 def test_no_secret_is_shown():
@@ -163,11 +186,33 @@ def test_no_secret_is_shown():
         ({"mqtt": {"host": "a"}, "bus": {"port": "rs232"}}, "is not a line of board kit"),
         ({"mqtt": {"host": "a"}, "bus": {"kind": "can", "bitrate": 500000}}, "has no CAN controller"),
         ({"bus": {"port": "rs485"}}, "mqtt.host is missing"),
+        ({"mqtt": {"host": "a"}, "bus": {"port": "tcp://gateway"}}, "bus.port = .* is not possible on this board"),
+        ({"mqtt": {"host": "a"}, "bus": {"port": "tcp://gateway:99999"}}, "is not possible on this board"),
+        ({"mqtt": {"host": "a"}, "bus": [{"port": "rs485"}, {"port": "rs485"}]}, "Bus 1 and bus 2 both have port"),
+        ({"mqtt": {"host": "a"}, "capture": "bus.txt"}, 'capture = "bus.txt" is not possible on a device'),
+        ({"mqtt": {"host": "a"}, "wifi": {"ssid": "home"}}, "board kit has the network of its system: remove wifi"),
+        ({"mqtt": {"host": "\ud800"}}, "surrogates not allowed"),
     ],
 )
 def test_a_bad_configuration_is_refused(raw, says):
     with pytest.raises(device.DeviceError, match=says):
         config.check(raw, a_board())
+
+
+def test_a_recorder_by_name_is_refused_where_the_network_is_ours():
+    raw = {"mqtt": {"host": "a"}, "wifi": {"ssid": "home"}, "capture": "tcp://recorder:7000"}
+    with pytest.raises(device.DeviceError, match="Use the numeric address"):
+        config.check(raw, a_board(network="wifi"))
+    raw["capture"] = "tcp://192.168.1.10:7000"
+    config.check(raw, a_board(network="wifi"))
+
+
+def test_tables_that_are_null_count_as_absent():
+    raw = {"mqtt": {"host": "a"}, "wifi": None, "bus": None, "pack": None, "discovery": None}
+    config.check(raw, a_board())
+    assert json.loads(config.public(raw)) == raw
+    with pytest.raises(device.DeviceError, match="ssid is missing"):
+        config.check(raw, a_board(network="wifi"))
 
 
 def test_can_without_a_bit_rate_is_refused():
@@ -246,6 +291,115 @@ def test_questions_and_answers_with_a_device(tmp_path, capsys):
     assert written["bus"] == {"port": "tcp://127.0.0.1:8899", "kind": "serial", "packs": "1-2"}
 
 
+# Files for TLS
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    """A folder with a blank in its name: ca.crt, client.crt and client.key of one authority."""
+    authority = Authority(tmp_path_factory.mktemp("tls") / "my files")
+    authority.issue("client", server=False)
+    return authority.folder
+
+
+def secured(**mqtt):
+    return {"mqtt": {"host": "a", "tls": True, **mqtt}, "bus": {"port": "tcp://127.0.0.1:8899"}}
+
+
+def test_the_files_of_a_configuration_are_copied_and_the_next_time_left(tmp_path, tls):
+    file = tls / "my config.json"
+    file.write_text(json.dumps(secured(ca="ca.crt", cert=str(tls / "client.crt"), key="client.key")))
+    board = FakeBoard(tmp_path / "flash")
+    with board:
+        done = make("config", "--board", "desktop", "--port", board.port, "--file", str(file))
+    assert done.returncode == 0, done.stdout
+    for name in ("ca.crt", "client.crt", "client.key"):
+        assert board.files()[name] == (tls / name).read_bytes()
+        assert f"{name} is copied to the device and checked" in done.stdout
+    written = json.loads(board.files()["config.json"])["mqtt"]
+    assert [written[key] for key in ("ca", "cert", "key")] == ["ca.crt", "client.crt", "client.key"]
+    with board:
+        done = make("config", "--board", "desktop", "--port", board.port, "--file", str(file))
+    assert "ca.crt is on the device already." in done.stdout
+
+
+def test_a_file_for_tls_that_is_nowhere_is_said_and_nothing_written(tmp_path):
+    file = tmp_path / "my.json"
+    file.write_text(json.dumps(secured(ca="ca.crt")))
+    board = FakeBoard(tmp_path / "flash")
+    with board:
+        done = make("config", "--board", "desktop", "--port", board.port, "--file", str(file))
+    assert done.returncode == 1
+    assert 'mqtt.ca = "ca.crt": there is no such file on this PC, and none on the device' in done.stdout
+    assert board.files() == {}
+    (board.folder / "ca.crt").write_text("copied by hand")
+    with board:
+        done = make("config", "--board", "desktop", "--port", board.port, "--file", str(file))
+    assert done.returncode == 0, done.stdout
+    assert board.files()["ca.crt"] == b"copied by hand"
+
+
+def test_the_question_for_the_file_switches_tls_on_and_off(tls):
+    wrong, right = str(tls / "no.crt"), str(tls / "ca.crt")
+    said = Answers(broker="b", TLS=[wrong, str(tls / "client.key"), right])
+    raw, found = config.asked({}, a_board(), Interview(a_board(), said, said))
+    assert raw["mqtt"] == {"host": "b", "ca": "ca.crt", "tls": True}
+    assert found == {"ca.crt": (tls / "ca.crt").read_bytes()}
+    said = Answers()
+    again, found = config.asked(raw, a_board(), Interview(a_board(), said, said), ["ca.crt"].__contains__)
+    assert (again, found) == (raw, {})
+    raw["mqtt"].update(cert="client.crt", key="client.key")
+    off, _ = go(a_board(), raw, TLS="-")
+    assert off["mqtt"] == {"host": "b"}
+
+
+@pytest.mark.parametrize(
+    ("mqtt", "says"),
+    [
+        ({"ca": "client.key"}, "client.key holds no certificate"),
+        ({"ca": "bundle.crt"}, "has 39 kB, more than a device has memory for"),
+        ({"ca": "ca.crt", "cert": "client.crt", "key": "ca.key"}, "are no certificate with its key"),
+        ({"ca": "ca.crt", "cert": "client.crt", "key": "locked.key"}, "or the key has a password"),
+        ({"ca": "ca.crt", "cert": "other/ca.crt", "key": "client.key"}, "another file of this name"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(tls, mqtt, says):
+    (tls / "bundle.crt").write_text((tls / "ca.crt").read_text() * 60 + "#" * 40000)
+    (tls / "bundle.crt").write_bytes((tls / "bundle.crt").read_bytes()[:40000])
+    (tls / "other").mkdir(exist_ok=True)
+    (tls / "other/ca.crt").write_bytes((tls / "client.crt").read_bytes())
+    lock = ["openssl", "pkey", "-in", tls / "client.key", "-aes128", "-passout", "pass:x", "-out", tls / "locked.key"]
+    subprocess.run(lock, check=True)
+    with pytest.raises(device.DeviceError, match=says):
+        certificates.find({"mqtt": mqtt}, [tls], lambda name: False)
+
+
+def test_a_der_file_is_taken_for_a_certificate(tls):
+    (tls / "ca.der").write_bytes(ssl.PEM_cert_to_DER_cert((tls / "ca.crt").read_text()))
+    assert list(certificates.find({"mqtt": {"ca": "ca.der"}}, [tls], lambda name: False)[1]) == ["ca.der"]
+    (tls / "bad.der").write_bytes(b"no certificate")
+    with pytest.raises(device.DeviceError, match="holds no certificate"):
+        certificates.find({"mqtt": {"ca": "bad.der"}}, [tls], lambda name: False)
+
+
+def test_a_device_with_another_board_is_not_given_the_names_of_this_one(tmp_path):
+    file = tmp_path / "my.json"
+    file.write_text(json.dumps({"mqtt": {"host": "a"}, "wifi": {"ssid": "b"}}))
+    board = FakeBoard(tmp_path / "flash")
+    (board.folder / "jk/b").mkdir(parents=True)
+    (board.folder / "jk/slot").write_text("b")
+    (board.folder / "jk/b/release").write_bytes(device.release.listing({}, "m5_atom_lite"))
+    with board:
+        done = make("config", "--board", "esp32_devkit", "--port", board.port, "--file", str(file))
+    assert done.returncode == 1
+    assert "is for board m5_atom_lite, and BOARD is esp32_devkit. Which is it?" in done.stdout
+    assert f"make config BOARD=m5_atom_lite PORT={board.port}" in done.stdout
+    assert "config.json" not in board.files()
+    with board:
+        done = make("config", "--board", "m5_atom_lite", "--port", board.port, "--file", str(file))
+    assert done.returncode == 0, done.stdout
+
+
 # make device-log
 
 
@@ -275,8 +429,10 @@ def test_the_log_shows_what_comes_sends_nothing_and_comes_back(tmp_path):
     try:
         wait_for("Console of the device")
         time.sleep(0.3)
-        os.write(master, b"123 info    pack 1 online\r\n")
-        wait_for("123 info    pack 1 online\n")
+        os.write(master, b"123 info    pack 1 online, K\xc3")
+        wait_for("pack 1 online, K")
+        os.write(master, b"\xbcche \xff\r\n")
+        wait_for("123 info    pack 1 online, K\u00fcche \ufffd\n")
         os.close(master)
         link.unlink()
         wait_for("waiting for it to come back")
@@ -296,3 +452,24 @@ def test_the_log_shows_what_comes_sends_nothing_and_comes_back(tmp_path):
         process.kill()
         log.close()
     assert "Log ended; the device goes on." in (tmp_path / "log.txt").read_text()
+
+
+def test_a_log_into_a_pipe_that_ends_with_it(tmp_path):
+    """`make device-log | tee log.txt`: Ctrl-C ends both."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    environment = {**os.environ, "PYTHONPATH": str(mp.ROOT / "tools")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "device", "log", "--port", os.ttyname(slave)],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert b"Console of the device" in process.stdout.readline()
+        process.stdout.close()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        os.close(master)
+        os.close(slave)

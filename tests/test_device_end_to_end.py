@@ -261,7 +261,8 @@ def test_a_wrong_password_is_said_and_nothing_is_published(device, line, tmp_pat
 def test_a_broker_name_that_does_not_resolve_is_said_and_the_packs_are_read_on(device, line):
     device.configure(line.tcp_port, 1883, mqtt={"host": "no-such-broker.invalid"})
     device.start()
-    device.wait_said("The name of the MQTT broker, no-such-broker.invalid, cannot be looked up", 60)
+    text = "The name of the MQTT broker, no-such-broker.invalid, cannot be looked up "
+    device.wait_said(text + "(no such name).", 60)
     asked = requests(line)
     time.sleep(2.5)
     assert requests(line) >= asked + 2
@@ -343,7 +344,9 @@ CONFIG = {"bus": {"port": "tcp://127.0.0.1:1"}, "mqtt": {"host": "127.0.0.1"}}
     ("config", "words"),
     [
         (None, ["config.json is missing", '{"mqtt": {"host": "192.168.1.10"}}']),
-        ("", ["config.json is not JSON", "ends too early"]),
+        ("", ["config.json is not JSON", "its end does not fit"]),
+        ({"mqtt": CONFIG["mqtt"]}, ["config.json: bus.port is missing", "tcp://192.168.1.20:8899"]),
+        ({**CONFIG, "mqtt": {"host": "a", "tls": True, "ca": "x.crt"}}, ["no such file on the device. `make config`"]),
         ('{\n "interval": five\n}', ["config.json is not JSON", "line 2"]),
         ({**CONFIG, "intervall": 5}, ["config.json: ", "intervall", "interval"]),
         ({"bus": CONFIG["bus"]}, ["config.json: mqtt.host is missing"]),
@@ -368,13 +371,13 @@ def test_missing_files_are_named(device):
     device.path = [installed()]
     status, said = device.run()
     assert status == 1
-    assert "umqtt.simple is missing" in said
+    assert "umqtt.simple is missing: `make deploy BOARD=... PORT=...` installs it" in said
     (device.folder / "board.py").unlink()
     assert device.run()[0] == 1
-    assert "board.py is missing" in device.said()
+    assert "board.py is missing: `make deploy BOARD=... PORT=...` installs it" in device.said()
     device.path = []
     assert device.run()[0] == 1
-    assert "A file of jkbridge is missing" in device.said()
+    assert "A file of it is missing (no module named 'jkdevice'): install it with `make deploy`." in device.said()
     no_traceback(device)
 
 

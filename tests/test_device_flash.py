@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from types import SimpleNamespace
 
 import device
+import mp
 import pytest
 from device import __main__ as command
 from device import boards, flash
@@ -27,6 +30,7 @@ POWER = ()
 NETWORK = "wifi"
 LAN = ()
 WATCHDOG_MS = 30000
+UNSURE = ()
 '''
 
 
@@ -43,11 +47,12 @@ def some_boards(tmp_path, monkeypatch):
 def image(tmp_path):
     """image(chip number): a file with what is looked at of MicroPython's .bin."""
 
-    def make(number, table_at=0x7000, first=0xE9):
+    def make(number, table_at=0x7000, first=0xE9, banner=b"MicroPython v1.24.1 on 2024-11-29"):
         data = bytearray(b"\xff" * 0x9000)
         data[0] = first
         data[12:14] = number.to_bytes(2, "little")
         data[table_at : table_at + 2] = b"\xaa\x50"
+        data += banner
         path = tmp_path / "firmware.bin"
         path.write_bytes(data)
         return path
@@ -111,6 +116,46 @@ def test_a_wrong_image_is_refused_before_anything_is_written(image, port, calls,
     assert calls.made == []
 
 
+@pytest.mark.parametrize(
+    ("banner", "says"),
+    [(b"ESPHome 2024.5", "is not MicroPython"), (b"MicroPython v1.20.0", "is MicroPython v1.20: .* 1.24 or newer")],
+)
+def test_what_jkbridge_does_not_run_on_is_refused(image, port, calls, banner, says):
+    with pytest.raises(device.DeviceError, match=says):
+        flash.flash("kit", port, str(image(ESP32, banner=banner)))
+    assert calls.made == []
+
+
+def test_a_build_of_ones_own_may_have_any_version(image, port, calls):
+    flash.flash("kit", port, str(image(ESP32, banner=b"MicroPython my-branch on 2026-01-01")))
+    assert calls.made
+
+
+def test_a_file_that_may_not_be_read(image, port, calls, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied")
+
+    path = image(ESP32)
+    monkeypatch.setattr(flash.Path, "read_bytes", denied)
+    with pytest.raises(device.DeviceError, match=r"firmware.bin cannot be read: Permission denied"):
+        flash.flash("kit", port, str(path))
+    monkeypatch.undo()
+    with pytest.raises(device.DeviceError, match=r"cannot be read: Is a directory"):
+        flash.check_image(path.parent, "esp32")
+
+
+def test_ctrl_c_while_it_is_written_does_not_promise_anything(image, port, monkeypatch, capsys):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    path = image(ESP32)
+    monkeypatch.setattr(subprocess, "run", interrupted)
+    assert command.main(["flash", "--board", "kit", "--port", port, "--firmware", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert "may be half a MicroPython. Run the same command again" in said
+    assert "still there" not in said
+
+
 def test_a_uf2_or_nothing_is_refused(tmp_path, port, calls):
     uf2 = tmp_path / "x.uf2"
     uf2.write_bytes(b"UF2\nxxxxxxxxxxxxxxxxxxx")
@@ -131,11 +176,25 @@ def test_boards_that_are_not_flashed_with_esptool(port, calls):
         flash.flash("pico", port, "x.uf2")
     with pytest.raises(device.DeviceError, match="nothing to flash"):
         flash.flash("pc", port, "x.bin")
-    with pytest.raises(device.DeviceError, match=r"There is no board kat\. Known: kit, kit_s3, pc, pico"):
+    with pytest.raises(device.DeviceError, match=r"There is no board kat\. .* Known: kit, kit_s3, pc, pico"):
         flash.flash("kat", port, "x.bin")
     with pytest.raises(device.DeviceError, match="BOARD is missing"):
         flash.flash("", port, "x.bin")
     assert calls.made == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("KIT-S3", "kit_s3"), ("boards/kit_s3.py", "kit_s3"), ("s3", "kit_s3"), ("piko", "pico"), ("ki", "kit or kit_s3")],
+)
+def test_a_name_that_is_nearly_right(name, meant):
+    with pytest.raises(device.DeviceError, match=rf"There is no board {name}\. Did you mean {meant}\? Known: "):
+        boards.path_of(name)
+
+
+def test_nothing_is_guessed_for_a_name_far_from_all():
+    with pytest.raises(device.DeviceError, match=r"There is no board arduino\. Known: "):
+        boards.path_of("arduino")
 
 
 def test_boards_shows_a_table(capsys, monkeypatch):
@@ -146,6 +205,21 @@ def test_boards_shows_a_table(capsys, monkeypatch):
                  "can0: CAN, mcp2515", "A to A,", "B to B."):  # fmt: skip
         assert part in text
     assert "not at all" not in text
+
+
+def test_pins_to_verify_are_in_the_table(capsys):
+    (boards.BOARDS / "kit.py").write_text(BOARD.format(name="kit", chip="esp32") + 'UNSURE = ((4, "not seen yet"),)\n')
+    boards.table()
+    assert "unsure: pin 4, not" in capsys.readouterr().out
+
+
+def test_who_reads_the_table_may_stop_early():
+    environment = {**os.environ, "PYTHONPATH": str(mp.ROOT / "tools"), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        f"{sys.executable} -m device boards | head -1; exit ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_table_of_boards_names_the_download_and_breaks_no_name(capsys, monkeypatch):

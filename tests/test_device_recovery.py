@@ -335,8 +335,50 @@ def test_without_a_configuration_a_device_waits_for_one(device, line, broker, su
     assert device.kept("boots.json") is None
 
 
-def test_ctrl_c_while_it_waits_leads_to_the_prompt(device):
-    (device.folder / "config.json").write_text(json.dumps({**CONFIG, "log": "loud"}))
+def test_a_bad_configuration_without_an_earlier_one_is_told_over_mqtt(device, line, broker, subscriber):
+    device.configure(line.tcp_port, broker.port, base="first", intervall=5)
+    device.start()
+    health = json.loads(subscriber.wait_topic("first/bridge/health").payload)
+    assert health["mode"] == "safe"
+    assert health["reason"].startswith("config.json: Unknown key intervall. Did you mean interval?")
+    assert json.loads(subscriber.wait_topic("first/bridge/info").payload)["problem"] == health["reason"]
+    subscriber.wait_topic("first/bridge/state", b"online")
+    assert requests(line) == 0
+    assert "Unknown key intervall" in device.said()
+    mark = len(subscriber.messages)
+    device.configure(line.tcp_port, broker.port, base="first")
+    assert device.process.wait(25) == RESET
+    assert "config.json was changed" in device.said()
+    subscriber.wait_topic("first/bridge/state", b"offline", start=mark)
+    device.start()
+    subscriber.wait_topic("first/1/live", start=mark)
+    no_traceback(device)
+
+
+def test_a_bad_configuration_after_bad_starts_is_told_over_mqtt(device, line, broker, subscriber):
+    """What the bad starts left on record is neither settled nor lost by it."""
+    bad_starts(device, 2)
+    device.configure(line.tcp_port, broker.port, bus={"port": "rs485"})
+    device.orders(safe={"jump": 70})
+    device.start()
+    assert "rs485" in json.loads(subscriber.wait_topic("jkbms/bridge/health").payload)["reason"]
+    time.sleep(3)
+    assert device.process.poll() is None
+    assert device.kept("boots.json")[0] == 2
+    no_traceback(device)
+
+
+def test_a_configuration_whose_network_is_bad_too_leaves_the_console(device):
+    (device.folder / "config.json").write_text('{"intervall": 5, "mqtt": {"hosst": "a"}}')
+    device.start()
+    device.wait_said("jkbridge cannot start. config.json: Unknown key")
+    time.sleep(1)
+    assert device.process.poll() is None
+
+
+@pytest.mark.parametrize("config", [{**CONFIG, "log": "loud"}, {"log": "loud"}])
+def test_ctrl_c_while_it_waits_leads_to_the_prompt(device, config):
+    (device.folder / "config.json").write_text(json.dumps(config))
     for times in range(1, 4):
         (device.folder / "cause.txt").write_text("3")  # a Pico says so of every restart
         device.start()

@@ -85,6 +85,7 @@ def test_a_port_in_the_environment_is_not_meant_for_us():
         (["deploy", "BOARD=kit", "ARGS=--one-slot"], "deploy --board 'kit' --one-slot"),
         (["flash", "BOARD=kit", "FIRMWARE=my file.bin"], "flash --board 'kit' --firmware 'my file.bin'"),
         (["config", "BOARD=kit", "ARGS=--file config.json"], "config --board 'kit' --file config.json"),
+        (["config", "BOARD=kit", "CONFIG=my config.json"], "config --board 'kit' --file 'my config.json'"),
         (["device-log", "PORT=/dev/ttyACM0"], "log --port '/dev/ttyACM0'"),
         (["repl"], "repl"),
         (["boards"], "boards"),

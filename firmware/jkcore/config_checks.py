@@ -3,7 +3,7 @@
 Each check gets the whole configuration, filled in, and raises ConfigError with a sentence. Loaded by config.load alone.
 """
 
-from jkcore.config_texts import ConfigError
+from jkcore.config_texts import ConfigError, as_json
 
 # Their ids would collide with topics of the bridge itself.
 RESERVED = ("bridge", "bank")
@@ -14,6 +14,15 @@ _MOST_BUSES = 6  # what bridge/health tells of them fits one message (jkcore.mes
 
 def check(out, home):
     """All checks. Fills in id and address of the named packs."""
+    try:
+        _check(out, home)
+    except ConfigError as error:
+        if home != "device":
+            raise
+        raise ConfigError(as_json(str(error)), error.key)
+
+
+def _check(out, home):
     if len(out["bus"]) > _MOST_BUSES:
         text = "%d [[bus]] entries were found, but a bridge drives at most %d: give the others to a second bridge with "
         raise ConfigError(text % (len(out["bus"]), _MOST_BUSES) + "another `base`.", "bus")
@@ -23,6 +32,8 @@ def check(out, home):
     _check_ids(out["bus"])
     _check_packs(out)
     _check_mqtt(out, home)
+    if home == "device":
+        _check_wifi(out["wifi"])
 
 
 def _name(n, key, several=True):
@@ -211,7 +222,7 @@ def _check_polled(bus, name, address, says, key):
 def _check_mqtt(out, home):
     mqtt = out["mqtt"]
     host = mqtt["host"]
-    example = '. Example: "host": "192.168.1.10"' if home == "device" else '. Example: host = "192.168.1.10"'
+    example = '. Example: host = "192.168.1.10"'
     if home == "device" and not host:
         text = "mqtt.host is missing: the device needs the name or address of the MQTT broker. "
         raise ConfigError(text + 'Example: "mqtt": {"host": "192.168.1.10"}', "mqtt." + "host")
@@ -239,3 +250,15 @@ def _check_mqtt(out, home):
     if out["discovery"]["enabled"] and out["base"] == out["discovery"]["prefix"]:
         text = 'base and discovery.prefix are both "' + out["base"] + '", so states and discovery would share '
         raise ConfigError(text + 'topics: change one. Example: base = "jkbms"', "base")
+
+
+def _check_wifi(wifi):
+    """In bytes (IEEE 802.11): an SSID has 32 at most; WPA a passphrase of 8 to 63, or a key of 64 hex digits."""
+    if len(wifi["ssid"].encode()) > 32:
+        text = "wifi.ssid is longer than 32 bytes, which no WiFi has (an umlaut counts two): correct it. "
+        raise ConfigError(text + 'Example: ssid = "MyWiFi"', text[: text.find(" ")])
+    word = wifi["password"]
+    size = len(word.encode())
+    if 0 < size < 8 or size > 64 or size == 64 and [c for c in word if c not in "0123456789abcdefABCDEF"]:
+        text = "wifi.password cannot be right: WPA has 8 to 63 characters, an open WiFi none. Correct it; for an open "
+        raise ConfigError(text + 'WiFi remove it. Example: password = "secret12"', text[: text.find(" ")])

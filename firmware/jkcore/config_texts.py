@@ -5,6 +5,8 @@
 
 HIDDEN = ("secret", "path")  # kinds of keys whose value is shown to nobody
 MASK = "***"
+# Examples for a device where those of a host would not do.
+_ON_DEVICE = 'bus.port|"tcp://192.168.1.20:8899"|capture|"console"'
 
 
 class ConfigError(ValueError):
@@ -48,7 +50,24 @@ def example(row, home):
     value = row[4]
     if row[1] not in ("int", "bool"):
         value = '"' + value + '"'
-    return '"' + name + '": ' + value if home == "device" else name + " = " + value
+    if home != "device":
+        return name + " = " + value
+    others = _ON_DEVICE.split("|")
+    if row[0] in others:
+        value = others[others.index(row[0]) + 1]
+    return '"' + name + '": ' + value
+
+
+def as_json(text):
+    """A sentence for a device, whose configuration is JSON: key = value behind "Example:" becomes "key": value."""
+    at = text.find("Example: ") + 9
+    if at < 9:
+        return text
+    parts = text[at:].split(" = ")
+    for n in range(len(parts) - 1):
+        key = parts[n].rfind(" ") + 1
+        parts[n] = '%s"%s"' % (parts[n][:key], parts[n][key:])
+    return text[:at] + ": ".join(parts)
 
 
 def lacking(row, home):
@@ -90,6 +109,7 @@ def unknown(rows, tables, table, name, home):
     best_row = None
     # Two slips in a word of four letters (prot), one in a shorter one, three from eight letters on.
     limit = 1 + len(str(name)) // 4
+    rows = [row for row in rows if home[0] in row[5]]
     for row in rows:
         where, candidate = split(row[0])
         # A key of another table comes second: `port` at top level, but `prot` in [bus] means bus.port.

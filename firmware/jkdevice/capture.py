@@ -13,6 +13,7 @@ from jkcore.shim import const
 from jkcore.version import VERSION
 from jkdevice import oserrors
 from jkdevice.backoff import Backoff
+from jkdevice.memory import forget
 
 _PIECES = const(128)
 _SIZE = const(4096)  # characters that wait: three answers
@@ -211,11 +212,13 @@ class Tcp:
         self._backoff.failed(now)
 
 
-def start(address, port):
-    """`port`, recorded to "console" or "tcp://host:port". Raises ValueError with a sentence."""
+def parse(address, numeric):
+    """[host, port] of "tcp://host:port", None for "console". numeric: no name, for looking it up would hold the bus.
+    Raises ValueError with a sentence.
+    """
     if address == "console":
-        return CapturedPort(port, Tape(_console()))
-    from jkdevice import net
+        return None
+    from jkdevice.network import dns
     from jkdevice.ports import tcp_port
 
     try:
@@ -223,6 +226,20 @@ def start(address, port):
     except ValueError:
         text = 'capture = "' + address + '" is not possible on a device: allowed are "console" and the address of a '
         raise ValueError(text + 'program that listens. Example: "capture": "tcp://192.168.1.10:7000"')
+    if numeric and not dns.is_address(where[0]):
+        text = 'capture = "' + address + '" is not possible here: looking a name up would hold the bus. Use the '
+        raise ValueError(text + 'numeric address. Example: "capture": "tcp://192.168.1.10:7000"')
+    forget(("network.dns",))
+    return where
+
+
+def start(address, port, numeric=False):
+    """`port`, recorded to what the address says, see parse(). Raises ValueError with a sentence."""
+    where = parse(address, numeric)
+    if where is None:
+        return CapturedPort(port, Tape(_console()))
+    from jkdevice import net
+
     return CapturedPort(port, Tape(Tcp(where[0], where[1], net)))
 
 

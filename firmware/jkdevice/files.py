@@ -44,7 +44,8 @@ def _where(data, position, consumed):
     if position is None:
         position = consumed - 1 if consumed < len(data) else consumed
     if not data[position:].strip():
-        return 'the file ends too early. Is a "}" or a quotation mark missing?'
+        # MicroPython has also read to the end when it stumbles over the last word.
+        return 'its end does not fit. Is a "}" or a quotation mark missing, or is something behind the last "}"?'
     line = 1
     column = 1
     for i in range(position):

@@ -31,6 +31,9 @@ def open_port(bus, board, log, network=None):
 
         receiver = open_can(board, address, bus.config["bitrate"], bus.config["listen_only"])
         return can_port.CanPort(bus, receiver, log)
+    if not address and not board.SERIAL:
+        text = "bus.port is missing: board " + board.NAME + " has lines on TCP only. Example: "
+        raise BoardError(text + '"port": "tcp://192.168.1.20:8899"')
     if address.startswith("tcp://") or not board.SERIAL:
         from jkdevice import net
         from jkdevice.ports import tcp_port
@@ -57,6 +60,11 @@ def serial_row(board, name):
     for row in board.SERIAL:
         if not name or row[0] == name:
             return row
+    for row in board.CAN:
+        if row[0] == name:
+            text = 'bus.port = "%s" is a CAN line of board %s, but this bus is serial. '
+            text += 'Example: "kind": "can", "port": "%s", "bitrate": 500000'
+            raise BoardError(text % (name, board.NAME, name))
     names = ", ".join(['"' + row[0] + '"' for row in board.SERIAL])
     text = 'bus.port = "' + name + '" is not a line of board ' + board.NAME + ": it has " + names
     raise BoardError(text + '. Or a line on TCP: "tcp://192.168.1.20:8899"')
@@ -84,7 +92,7 @@ def open_network(board, config, log, ticks):
     if board.NETWORK == "wifi":
         if not ssid:
             text = "wifi.ssid is missing: board " + board.NAME + " reaches the broker over WiFi. Example: "
-            raise BoardError(text + '"wifi": {"ssid": "MyWiFi", "password": "secret"}')
+            raise BoardError(text + '"wifi": {"ssid": "MyWiFi", "password": "secret12"}')
         import network
 
         from jkdevice.network import wifi

@@ -48,5 +48,7 @@ def words(error):
         return "error " + str(code)
     text = str(error)
     if text and isinstance(error, OSError):
-        return text  # a sentence of our own; tools/compact.py leaves nothing of the name of its class
+        # A sentence of our own (tools/compact.py leaves nothing of the name of its class), or the unix port's
+        # "[addrinfo error -2]".
+        return "no such name" if text[0] == "[" else text
     return type(error).__name__ + (": " + text if text else "")

@@ -48,7 +48,10 @@ def begin():
     if problem:
         print("jkbridge: " + problem)
         used = None
-    if (doubted or untold or problem or used is not None) and not why:
+    if not loop.bridge.buses:  # safe mode, which tells the tracebacks itself and settles nothing
+        doubted = untold = False
+        used = None
+    if doubted or untold or used is not None or problem and not why:
         from jkdevice.settling import Settling
 
         loop.later = Settling(doubted, untold, used, problem)
@@ -131,7 +134,7 @@ def ended(error, uptime):
 def _sentence(error):
     """What to do about it, where that is known, or ""."""
     if isinstance(error, ImportError):
-        return "A file of jkbridge is missing (" + str(error) + "): install it again, complete"
+        return "A file of jkbridge is missing (" + str(error) + "): install it with `make deploy`"
     if isinstance(error, MemoryError):
-        return "The memory of this board is too small: install the compiled files (.mpy)"
+        return "The memory of this board is too small: install the compiled files, with `make deploy`"
     return ""

@@ -27,7 +27,7 @@ class SafeBridge:
         self.message = Message()
         self.uptime_s = 0
         self.machine = None  # adds what the machine tells of itself to bridge/health: put(message)
-        self._log = log
+        self.log = log
         self._base = config["base"].encode() + b"/"
         self.will_topic = self._base + b"bridge/state"
         self._instance = instance
@@ -92,7 +92,7 @@ class SafeBridge:
             raise SystemExit
         if self.uptime_s >= self._said:
             self._said = self.uptime_s + _SAY_S
-            self._log(ERROR, self._why + " Nothing is read from the batteries. " + self._next())
+            self.log(ERROR, self._why + " Nothing is read from the batteries. " + self._next())
 
     def _next(self):
         return "Next try in normal mode in " + str((RETRY_S - self.uptime_s + 59) // 60) + " min."

@@ -8,6 +8,13 @@ from jkcore import publish
 from jkdevice.memory import forget
 
 
+def _mark():
+    """What config.json holds now, as a number."""
+    from jkdevice import last_good
+
+    return last_good.mark()
+
+
 class Settling:
     """doubted: bad starts are on record; untold: tracebacks, too; used: mark of a config.json not kept as a good one
     yet, or None; problem: why the last good configuration is used, or "".
@@ -18,12 +25,13 @@ class Settling:
         self._untold = untold
         self._used = used
         self._problem = problem
-        self._bad = 0  # mark of the bad config.json, once that was read
+        self._bad = _mark() if problem else 0  # of the bad config.json
         self._said = 0
 
     def step(self, loop):
         """True when all is done. Raises SystemExit when the program shall begin again."""
-        online = loop.bridge.publisher.phase == publish.ONLINE
+        # (In safe mode neither is given, and there is no publisher.)
+        online = (self._untold or self._used is not None) and loop.bridge.publisher.phase == publish.ONLINE
         if self._doubted:
             self._settle(loop.bridge.uptime_s)
         if self._used is not None and online:
@@ -60,12 +68,7 @@ class Settling:
             loop.session.publish(message)
 
     def _look_again(self, bridge):
-        from jkdevice import last_good
-
-        mark = last_good.mark()
-        if not self._bad:
-            self._bad = mark
-        if mark != self._bad:
+        if _mark() != self._bad:
             print("config.json was changed: jkbridge begins again.")
             raise SystemExit
         if bridge.uptime_s >= self._said:

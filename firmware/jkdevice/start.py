@@ -21,7 +21,8 @@ class StartError(Exception):
 def begin(safe=""):
     """(the loop, ready to run; what is wrong with config.json or ""). safe: a sentence; the loop is one of safe mode.
 
-    With a bad config.json the last good one is used. Raises StartError, and errors of our own.
+    With a bad config.json the last good one is used. Where there is none, a device comes up in safe mode, to tell it
+    over MQTT, if what config.json says of the network can be used. Raises StartError, and errors of our own.
     """
     try:
         return _build(CONFIG, safe, ""), ""
@@ -37,27 +38,39 @@ def begin(safe=""):
     except Exception as error:
         if not _explain(error):
             raise
-    raise StartError(problem)  # there is none, or it does not fit either
+    # there is none, or it does not fit either
+    from jkdevice.recovery import on_device
+
+    if on_device():
+        try:
+            return _build(CONFIG, (safe + " " + problem).strip(), "", True), problem
+        except Exception as error:
+            if not _explain(error):
+                raise
+    raise StartError(problem)
 
 
-def _configuration(path):
+def _configuration(path, network_only):
     """config.json (or the last good one), checked and complete, and what of it may be shown."""
     from jkcore import config as checker
     from jkdevice import files
 
-    config = checker.load(files.read_config(path), "device")
+    raw = files.read_config(path)
+    if network_only and isinstance(raw, dict):
+        raw = {key: raw[key] for key in ("wifi", "mqtt", "base") if key in raw}
+    config = checker.load(raw, "device")
     config["public"] = checker.public(config)
     return config
 
 
-def _build(path, safe, problem):
+def _build(path, safe, problem, network_only=False):
     import board
 
     from jkcore import log
     from jkcore.shim import forget
     from jkdevice import hardware
 
-    config = _configuration(path)
+    config = _configuration(path, network_only)
     config["problem"] = " ".join([text for text in (safe, problem) if text])
     for name in ("config", "config_texts"):
         forget(name)  # before the rest is loaded: they are among the largest
@@ -127,15 +140,12 @@ def _console(config, level):
 def _capture(address, ports, network=None):
     """Put a recorder in front of the first RS485 line."""
     from jkdevice import capture
-    from jkdevice.hardware import BoardError, name_lookup
+    from jkdevice.hardware import BoardError
 
-    if network is not None and address != "console" and name_lookup(network, address[6:].split(":")[0]) is not None:
-        text = 'capture = "' + address + '" is not possible here: looking a name up would hold the bus. Use the '
-        raise BoardError(text + 'numeric address. Example: "capture": "tcp://192.168.1.10:7000"')
     for n in range(len(ports)):
         if ports[n].bus.poller is not None:
             try:
-                ports[n] = capture.start(address, ports[n])
+                ports[n] = capture.start(address, ports[n], network is not None)
             except ValueError as error:
                 raise BoardError(str(error))
             return
@@ -153,7 +163,9 @@ def _explain(error):
     if isinstance(error, ImportError):
         text = str(error)
         if "umqtt" in text:
-            return "umqtt.simple is missing: put its folder umqtt beside main.py. tools/fetch_umqtt.py fetches it."
+            text = "umqtt.simple is missing: `make deploy BOARD=... PORT=...` installs it. By hand: put its folder "
+            return text + "umqtt beside main.py; tools/fetch_umqtt.py fetches it."
         if "'board'" in text:
-            return "board.py is missing: put your board's file from boards/ beside main.py, under this name."
+            text = "board.py is missing: `make deploy BOARD=... PORT=...` installs it. By hand: put your board's file "
+            return text + "from boards/ beside main.py, under this name."
     return None

@@ -30,8 +30,8 @@ def _read(path, key):
         with open(path, "rb") as file:
             return file.read()
     except OSError:
-        text = "mqtt." + key + ' = "' + path + '": there is no such file on the device. Copy it there, on your PC: '
-        raise TlsError(text + ".venv/bin/mpremote fs cp " + path + " :" + path + " + reset")
+        text = "mqtt." + key + ' = "' + path + '": there is no such file on the device. `make config` on your PC '
+        raise TlsError(text + "copies it, or .venv/bin/mpremote fs cp " + path + " :" + path + " + reset")
 
 
 def _blocks(data):

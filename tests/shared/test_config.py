@@ -163,7 +163,7 @@ def test_unknown_keys_name_the_nearest_known_one():
     known += "ask_about, name, prefix."
     refused({"bus": {"zebra": 1}}, "Unknown key bus.zebra.", known)
     assert "Did you mean" not in str(refused({"bus": {"zebra": 1}}))
-    refused({"bus": {"prot": 1}}, '"port": "/dev/ttyUSB0"', home="device")
+    refused({"bus": {"prot": 1}}, 'Example: "bus": {"port": "tcp://192.168.1.20:8899"}.', home="device")
 
 
 def test_a_misspelt_or_mistyped_password_is_not_repeated():
@@ -212,8 +212,23 @@ def test_a_device_is_given_examples_in_json():
         ({"pack": {"address": 1}}, ('Example: "pack": [{"',)),
         ({"mqtt": {"pasword": "x"}}, ('Example: "mqtt": {"password": "secret"}.', "Known in mqtt: ")),
         ({"mqtt": {"host": "b:1884"}}, ('Example: "host": "192.168.1.10"',)),
+        ({"bus": "rs485"}, ('Example: "bus": {"port": "tcp://192.168.1.20:8899"}',)),
+        ({"capture": 5}, ('Example: "capture": "console"',)),
+        ({"mqtt": {"host": "b", "password": "x"}}, ('Example: "user": "jkbridge"',)),
+        (
+            {"bus": {"packs": "0", "role": "poll"}},
+            ('bus.packs holds address 0', 'Example: "packs": "1-4,7" or "role": "listen"'),
+        ),
+        (
+            {"bus": [{"port": "a"}, {"port": "b", "kind": "can"}], "pack": [{"rs485": 1}]},
+            ("has rs485, but no can", 'Example: "id": "1", "rs485": 1, "can": 0'),
+        ),
     ):
         refused(raw, *words, home="device")
+    # What only a host has is not proposed to a device.
+    e = str(refused({"bus": {"chanel": "can0"}}, "Known in bus: kind, port, bitrate,", home="device"))
+    assert "channel" not in e
+    assert "capture_size" not in str(refused({"zebra": 1}, "Known here: ", home="device"))
 
 
 def test_impossible_combinations():
@@ -264,13 +279,13 @@ def test_several_buses_have_prefixes_of_their_own():
 
 def test_impossible_buses():
     for changes, key, words in (
-        ([(0, {"prefix": "x-"})], "bus.prefix", ('prefix of bus 1 = "x-"', "first bus never", 'prefix = "b2-"')),
+        ([(0, {"prefix": "x-"})], "bus.prefix", ('prefix of bus 1 = "x-"', "first bus never", '"b2-"')),
         ([(1, {"prefix": ""})], "bus[1].prefix", ('Bus 1 has prefix = ""', 'bus 2 has prefix = ""', "the same")),
         ([(1, {"prefix": "b3-"})], "bus[2].prefix", ('Bus 2 has prefix = "b3-"', 'bus 3 has prefix = "b3-"')),
         ([(1, {"prefix": "B3_"})], "bus[2].prefix", ('prefix = "B3_"', 'prefix = "b3-"')),
         ([(2, {"prefix": "1"})], "bus[2].prefix", ('Bus 1 has prefix = ""', 'prefix = "1"')),
         ([(1, {"prefix": "b3-1"})], "bus[2].prefix", ('prefix = "b3-1"', 'prefix = "b3-"')),
-        ([(1, {"prefix": "bridge"})], "bus[1].prefix", ('prefix of bus 2 = "bridge"', "reserved", 'prefix = "b2-"')),
+        ([(1, {"prefix": "bridge"})], "bus[1].prefix", ('prefix of bus 2 = "bridge"', "reserved", '"b2-"')),
         ([(2, {"prefix": "bank"})], "bus[2].prefix", ('prefix of bus 3 = "bank"', "reserved")),
         ([(1, {"prefix": "a/b"})], "bus[1].prefix", ('Bus 2: bus.prefix = "a/b"', "A-Z a-z")),
         ([(1, {"name": "bank"})], "bus[1].name", ('name of bus 2 = "bank"', "reserved")),
@@ -418,6 +433,19 @@ def test_wifi_is_of_the_device_and_secret():
         raise AssertionError("taken")
     except config.ConfigError as e:
         assert "wifi.ssid is a key of the device only" in str(e)
+
+
+def test_a_wifi_password_that_no_wifi_has_is_refused():
+    for word in ("x@", "1234567", "k\u00fcsse", "x" * 64, "\u00fc" * 33, "f" * 63 + "g"):
+        raw = {"mqtt": {"host": "a"}, "wifi": {"ssid": "house", "password": word}}
+        e = refused(raw, "wifi.password cannot be right: WPA has 8 to 63 characters", home="device")
+        assert e.key == "wifi.password"
+        assert word not in str(e)
+    for word in ("", "12345678", "k\u00fcsse12", "x" * 63, "0123456789abcdefABCDEF0123456789" * 2):
+        raw = {"mqtt": {"host": "a"}, "wifi": {"ssid": "\u00fc" * 16, "password": word}}
+        assert config.load(raw, "device")["wifi"]["password"] == word
+    raw["wifi"]["ssid"] += "\u00fc"
+    assert refused(raw, "wifi.ssid is longer than 32 bytes", home="device").key == "wifi.ssid"
 
 
 def test_tls_on_a_device_needs_the_certificate():

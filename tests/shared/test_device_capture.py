@@ -235,6 +235,13 @@ def test_addresses():
             assert "tcp://192.168.1.10:7000" in str(error)
         else:
             raise AssertionError(wrong)
+    try:
+        capture.start("tcp://recorder:7000", Port(), True)
+        raise AssertionError("taken")
+    except ValueError as error:
+        assert "Use the numeric address" in str(error)
+    assert isinstance(capture.start("tcp://192.168.1.10:7000", Port(), True), capture.CapturedPort)
+    assert isinstance(capture.start("tcp://recorder:7000", Port()), capture.CapturedPort)
 
 
 def test_requests_of_a_healthy_line_cost_no_held_memory():

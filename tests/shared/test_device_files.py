@@ -34,8 +34,14 @@ def test_a_file_cut_short_is_said():
     for data in (b"", b"{", b'{"a": 1', b'{"mqtt": {"host": "a"}\n', b'{"a": "b'):
         text = complaint(data)
         assert text is not None, data
-        assert "ends too early" in text or "line 1" in text, text
-    assert "ends too early" in complaint(b'{"mqtt": {"host": "a"}\n')
+        assert "its end does not fit" in text or "line 1" in text, text
+    assert "its end does not fit" in complaint(b'{"mqtt": {"host": "a"}\n')
+
+
+def test_something_behind_the_end_is_not_taken_for_an_early_end():
+    for data in (b'{"mqtt": {"host": "a"}} x', b'{"flat": tru}'):
+        text = complaint(data)
+        assert 'is something behind the last "}"?' in text or "line 1" in text, text
 
 
 def test_a_file_that_is_not_utf8_is_said():
@@ -67,6 +73,7 @@ def test_console_lines_and_levels():
 class Board:
     NAME = "test"
     SERIAL = (("a", 1, 17, 16, 4, 1), ("b", 2, 25, 26, None, 0))
+    CAN = (("c", "twai", "esp32", 27, 26),)
     POWER = ()
     WATCHDOG_MS = 0
 
@@ -80,6 +87,26 @@ def test_a_line_is_chosen_by_its_name():
         assert '"/dev/ttyUSB0" is not a line of board test: it has "a", "b"' in str(error)
     else:
         raise AssertionError("found a line that is not there")
+    try:
+        hardware.serial_row(Board, "c")
+        raise AssertionError("taken for RS485")
+    except hardware.BoardError as error:
+        assert '"c" is a CAN line of board test' in str(error)
+        assert 'Example: "kind": "can", "port": "c"' in str(error)
+
+
+def test_a_board_without_lines_of_its_own_wants_an_address():
+    class Bus:
+        config = {"port": "", "kind": "serial"}
+
+    class Bare(Board):
+        SERIAL = ()
+
+    try:
+        hardware.open_port(Bus, Bare, None)
+        raise AssertionError("opened")
+    except hardware.BoardError as error:
+        assert str(error).startswith("bus.port is missing: board test has lines on TCP only. ")
 
 
 def test_no_watchdog_and_no_power_pins_where_there_are_none():

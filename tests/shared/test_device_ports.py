@@ -185,7 +185,7 @@ def test_tcp_line_that_fails_while_opening():
     port, bus, net = tcp()
     net.resolve_error = OSError("[addrinfo error -2]")
     port.poll(0)
-    assert "addrinfo" in bus.calls[0][1]
+    assert "cannot be opened: no such name." in bus.calls[0][1]
 
 
 class Uart:

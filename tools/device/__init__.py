@@ -7,6 +7,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FIRMWARE = ROOT / "firmware"
 BOARDS = ROOT / "boards"
 BUILD = ROOT / "build"
+OLDEST = (1, 24)  # MicroPython that jkbridge runs on
 
 for folder in (FIRMWARE, ROOT / "tools"):  # jkcore of this tree, and compact
     if str(folder) not in sys.path:

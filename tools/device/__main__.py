@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import subprocess
 import sys
 
@@ -36,11 +38,16 @@ def main(arguments: list[str]) -> int:
     commands.choices["deploy"].add_argument("--one-slot", action="store_true", help="replace the release that runs")
     commands.choices["config"].add_argument("--file", default="", help="a config.json to send instead of questions")
     given = parser.parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal need not know an umlaut, or what a board in boot says
     try:
         return _run(given)
     except DeviceError as error:
         print(f"make {'device-log' if given.command == 'log' else given.command}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read it has ended: head, or tee by the same Ctrl-C
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except KeyboardInterrupt:
         text = "Interrupted. What was installed before is still there; if the device is silent, press its reset button."
         print("\n" + text, file=sys.stderr)

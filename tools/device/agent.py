@@ -136,7 +136,9 @@ def replace(path, digest):
 
 
 def about():
-    """Print what this device is, a line each: platform, version, .mpy, machine, free and block bytes, frozen umqtt."""
+    """Print what this device is, a line each: platform, version, .mpy, machine, free and block bytes, network, frozen
+    umqtt.
+    """
     gc.collect()
     info = sys.implementation
     print(sys.platform)
@@ -148,6 +150,12 @@ def about():
         print(row[0] * row[3], row[0])
     except OSError:
         print(0, 4096)
+    try:
+        import network  # noqa: F401
+
+        print("network")
+    except ImportError:
+        print("none")
     for name in ("umqtt", "umqtt.simple"):
         sys.modules.pop(name, None)  # the one of the program that was stopped may be our own
     path = list(sys.path)

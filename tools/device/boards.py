@@ -6,6 +6,7 @@ What the constants mean is in boards/desktop.py.
 from __future__ import annotations
 
 import ast
+import difflib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,8 +29,16 @@ def path_of(name: str) -> Path:
         raise DeviceError("BOARD is missing: which board is it? Example: make deploy BOARD=esp32_devkit. "
                           "`make boards` shows all.")  # fmt: skip
     if name not in names():
-        raise DeviceError(f"There is no board {name}. Known: {', '.join(names())}. `make boards` tells more of them.")
+        near = " or ".join(_near(name))
+        text = f"There is no board {name}. " + (f"Did you mean {near}? " if near else "")
+        raise DeviceError(f"{text}Known: {', '.join(names())}. `make boards` tells more of them.")
     return BOARDS / f"{name}.py"
+
+
+def _near(name: str) -> list[str]:
+    """Boards that may be meant: by a part of the name (devkit, boards/esp32_devkit.py), or with some slips."""
+    wanted = Path(name).stem.lower().replace("-", "_").replace(" ", "_")
+    return [known for known in names() if wanted in known] or difflib.get_close_matches(wanted, names(), 2)
 
 
 def load(name: str) -> SimpleNamespace:
@@ -63,15 +72,21 @@ def buses(board: SimpleNamespace) -> str:
     return "\n".join(rows or ["lines on TCP"])
 
 
+def unsure(board: SimpleNamespace) -> str:
+    """What is to be verified on the schematic first, a pin a line; "" for nothing."""
+    return "\n".join(f"unsure: pin {pin}, {text}" for pin, text in board.UNSURE)
+
+
 def table() -> None:
     """Print all boards."""
-    # A name that is broken in two cannot be copied.
-    first = Column("BOARD\n(MicroPython for it)", no_wrap=True)
-    shown = Table(first, "chip", "network", "buses (bus.port)", "wiring", show_lines=True)
+    # A name that is broken in two cannot be copied; few columns, for a terminal has 80 characters at first.
+    first = Column("BOARD\n(MicroPython for it)\nchip, network", no_wrap=True)
+    shown = Table(first, "buses (bus.port)", Column("wiring", ratio=1), show_lines=True)
     for name in names():
         board = load(name)
         download = f"\n({board.FIRMWARE})" if board.FIRMWARE else ""
-        shown.add_row(name + download, board.CHIP, board.NETWORK or "of the system", buses(board), wiring(board))
+        kind = f"\n{board.CHIP}, {board.NETWORK or 'of the system'}"
+        shown.add_row(name + download + kind, buses(board), "\n".join(filter(None, (wiring(board), unsure(board)))))
     Console().print(shown)
     print("MicroPython: https://micropython.org/download/NAME, NAME as in brackets.")
     print("Next: make flash BOARD=... PORT=... FIRMWARE=file.bin, or make deploy BOARD=... if MicroPython is on it.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from device import DeviceError, boards, inplace, link, ports, release, say
 from device.link import Board, Entry, digest
+from device.release import HOME
 
-HOME = "/jk"
 MAIN = "/main.py"
 BOOTS = "/boots.json"  # bad starts of the release, or the configuration, before must not keep a new one in safe mode
 _MARK = b"jkbridge"  # in the doc string of every main.py of ours
@@ -139,6 +141,18 @@ def switch(board: Board, slots: Slots, slot: str) -> None:
     board.replace(MAIN, launcher)
 
 
+@contextlib.contextmanager
+def _replacing() -> Iterator[None]:
+    """While the only release is replaced, no sentence may promise that it still runs."""
+    gone = "The release that ran is gone: the device starts only after another `make deploy`."
+    try:
+        yield
+    except DeviceError as error:
+        raise DeviceError(str(error).replace(link.STILL_RUNS, "").rstrip() + " " + gone) from None
+    except KeyboardInterrupt:
+        raise DeviceError("Interrupted. " + gone) from None
+
+
 def install(
     board: Board, plan: Plan, slots: Slots, wanted: dict[str, bytes], about: link.About, one_slot: bool
 ) -> Plan:
@@ -150,7 +164,8 @@ def install(
     if lacking <= 0:
         say(f"  slot {plan.slot}: {len(plan.send)} files to send, {len(plan.copy)} to copy inside the device, "
             f"{plan.same} there already, {len(plan.remove)} to remove")  # fmt: skip
-        carry_out(board, plan, wanted)
+        with _replacing() if plan.slot == slots.active else contextlib.nullcontext():
+            carry_out(board, plan, wanted)
         return plan
     if one_slot or not slots.active:
         raise no_room(lacking, about, one_slot)
@@ -190,6 +205,8 @@ def deploy(name: str, port: str, one_slot: bool = False) -> None:
     with link.open_board(port) as board:
         about = board.about()
         link.check_runs(about, board_file.CHIP, board_file.PLATFORM)
+        if board_file.NETWORK:
+            link.check_network(about, board_file.FIRMWARE)
         say(f"  MicroPython {about.version}, {about.machine}, {about.free // 1024} kB of flash free")
         if not about.has_umqtt and board_file.PLATFORM != "rp2":
             files |= release.umqtt_files()

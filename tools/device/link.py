@@ -11,7 +11,7 @@ import hashlib
 import io
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -20,11 +20,11 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from device import DeviceError, ports
+from device import OLDEST, DeviceError, ports
 
 AGENT = Path(__file__).with_name("agent.py")
-OLDEST = (1, 24)
 MPY = 6
+STILL_RUNS = "What was installed before still runs."
 PATIENCE = 3  # seconds for a prompt
 _ATTEMPTS = 4
 _OPENINGS = 4  # half a second apart
@@ -42,6 +42,7 @@ class About:
     free: int
     block: int
     has_umqtt: bool
+    has_network: bool = True
 
 
 class Entry(NamedTuple):
@@ -53,6 +54,29 @@ class Entry(NamedTuple):
 
 def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+class _Transport(SerialTransport):
+    """mpremote looks at the time only while nothing comes: it would listen for ever to a board that never stops."""
+
+    def read_until(
+        self,
+        min_num_bytes: int,
+        ending: bytes,
+        timeout: float | None = 10,
+        data_consumer: Callable[[bytes], None] | None = None,
+        timeout_overall: float | None = None,
+    ) -> bytes:
+        if timeout_overall is None or data_consumer is not None:
+            return super().read_until(min_num_bytes, ending, timeout, data_consumer, timeout_overall)
+        deadline = time.monotonic() + timeout_overall
+        data = b""
+        while not data.endswith(ending) and time.monotonic() < deadline:
+            if getattr(self, "is_pty", False) or self.serial.in_waiting:  # of a pty it cannot be asked everywhere
+                data += self.serial.read(1)
+            else:
+                time.sleep(0.01)
+        return data
 
 
 class Board:
@@ -76,9 +100,10 @@ class Board:
             return self._transport.exec(code).decode(errors="replace").splitlines()
 
     def about(self) -> About:
-        platform, version, mpy, machine, space, umqtt = self.run("about()")
+        platform, version, mpy, machine, space, network, umqtt = self.run("about()")
         free, block = space.split()
-        return About(platform, version, int(mpy), machine, int(free), int(block), umqtt == "frozen")
+        has_umqtt, has_network = umqtt == "frozen", network == "network"
+        return About(platform, version, int(mpy), machine, int(free), int(block), has_umqtt, has_network)
 
     def scan(self, folder: str) -> dict[str, Entry]:
         """All files and folders below a folder, by their paths from there; what is in a folder comes before it."""
@@ -120,7 +145,7 @@ class Board:
         if found != digest(data):
             raise DeviceError(
                 f"{path} on the device is not what was sent. Run the command again; if it happens again, use another "
-                "cable, or the flash is worn. What was installed before still runs."
+                f"cable, or the flash is worn. {STILL_RUNS}"
             )
 
     def restart(self) -> None:
@@ -159,7 +184,7 @@ def _open(port: str) -> SerialTransport:
     """The port for us alone. Something may hold it for a moment: ModemManager looks at a board just plugged in."""
     for left in reversed(range(_OPENINGS)):
         try:
-            return SerialTransport(port, timeout=PATIENCE)
+            return _Transport(port, timeout=PATIENCE)
         except TransportError:  # it does not say why. (Every opening may reset a board, so this is not done before.)
             if left:
                 time.sleep(0.5)
@@ -195,9 +220,7 @@ def _explained(port: str, answered: bool = False) -> Iterator[None]:
             last = "its flash is full"
         if "MemoryError" in last:
             last = "its memory is full (MemoryError)"
-        raise DeviceError(
-            f"The device on {port} could not do its part: {last}. What was installed before still runs."
-        ) from None
+        raise DeviceError(f"The device on {port} could not do its part: {last}. {STILL_RUNS}") from None
     except TransportError as error:
         if answered:
             raise DeviceError(
@@ -206,12 +229,13 @@ def _explained(port: str, answered: bool = False) -> Iterator[None]:
             ) from None
         raise DeviceError(
             f"No MicroPython answers on {port} ({error}). Is it on the board? If not: make flash BOARD=... PORT={port} "
-            "FIRMWARE=file.bin. If it is: press the board's reset button and try again at once."
+            "FIRMWARE=file.bin. If it is: press the board's reset button and try again at once. `make device-log "
+            f"PORT={port}` shows what the board says instead, such as one that restarts again and again."
         ) from None
     except (serial.SerialException, OSError, struct.error) as error:
         raise DeviceError(
             f"The device on {port} went away in the middle ({error}). Check cable and power, then run the same command "
-            "again: it goes on where it stopped. What was installed before still runs."
+            f"again: it goes on where it stopped. {STILL_RUNS}"
         ) from None
 
 
@@ -227,6 +251,15 @@ def check_runs(about: About, chip: str, platform: str) -> None:
         raise DeviceError(
             f"MicroPython {about.version} on the device (.mpy version {about.mpy}) is not one that jkbridge runs on: "
             f"it needs 1.24 or newer with .mpy version {MPY}. Put a newer one on it: make flash ..."
+        )
+
+
+def check_network(about: About, download: str) -> None:
+    """The MicroPython of a board with WiFi or Ethernet has a network. Raises DeviceError."""
+    if not about.has_network:
+        raise DeviceError(
+            f"The MicroPython on the device ({about.machine}) has no network: it is one for another board. Put this "
+            f"one on it: https://micropython.org/download/{download}"
         )
 
 

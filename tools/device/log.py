@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import sys
 import time
@@ -15,16 +16,21 @@ def follow(port: str) -> None:
     """Until Ctrl-C. A port that vanishes is waited for; one that cannot be opened at the start is an error."""
     port = ports.choose(port)
     line = ports.open_port(port)
-    say(f"Console of the device at {port}. Ctrl-C ends this log; the device's program goes on.")
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")  # an umlaut may come in two pieces
     with contextlib.suppress(KeyboardInterrupt):
+        say(f"Console of the device at {port}. Ctrl-C ends this log; the device's program goes on.")
         while True:
             try:
-                _copy(line)
+                data = line.read(max(1, line.in_waiting))
             except OSError as error:
                 line.close()
                 say(f"\n[the device at {port} went away ({error}); waiting for it to come back]")
                 line = _wait_for(port)
                 say("[it is back]")
+                continue
+            if data:
+                sys.stdout.write(decoder.decode(data).replace("\r\n", "\n"))
+                sys.stdout.flush()
     say("\nLog ended; the device goes on.")
 
 
@@ -34,10 +40,3 @@ def _wait_for(port: str) -> serial.Serial:
         with contextlib.suppress(DeviceError):
             return ports.open_port(port)
 
-
-def _copy(line: serial.Serial) -> None:
-    while True:
-        data = line.read(max(1, line.in_waiting))
-        if data:
-            sys.stdout.write(data.decode(errors="replace").replace("\r\n", "\n"))
-            sys.stdout.flush()

@@ -9,16 +9,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from device import say
-from jkcore import config as checker
-from jkcore.config_texts import split
 
 Ask = Callable[[str], str]
 Raw = dict[str, Any]
-
-
-def wifi_table() -> str:
-    """The table of the configuration that holds the WiFi's ssid, "" when there is none."""
-    return next((split(row[0])[0] for row in checker.rows() if row[0].endswith(".ssid")), "")
 
 
 def _utf8(ask: Ask, prompt: str) -> str:
@@ -29,7 +22,7 @@ def _utf8(ask: Ask, prompt: str) -> str:
             answer.encode()
             return answer
         except UnicodeEncodeError:
-            say("  Your terminal does not send this as UTF-8: set it to UTF-8, or use ARGS='--file config.json'.")
+            say("  Your terminal does not send this as UTF-8: set it to UTF-8, or use CONFIG=config.json.")
 
 
 class Interview:
@@ -41,26 +34,48 @@ class Interview:
     def go_through(self, given: Raw) -> Raw:
         """A new configuration, unchecked; what is not asked stays as it was."""
         raw = copy.deepcopy(given)
-        table = wifi_table()
-        if self._board.NETWORK == "wifi" and table:
-            wifi = raw.setdefault(table, {})
+        if self._board.NETWORK == "wifi":
+            wifi = raw.setdefault("wifi", {})
             self._text(wifi, "ssid", "Name of the WiFi (2.4 GHz)")
             self._hidden(wifi, "password", "Password of the WiFi")
         mqtt = raw.setdefault("mqtt", {})
-        self._text(mqtt, "host", "MQTT broker: name or IP address")
+        self._broker(mqtt)
         self._text(mqtt, "user", "MQTT user (- for none)")
         if mqtt.get("user"):
             self._hidden(mqtt, "password", "Password of the MQTT user")
         else:
             mqtt.pop("password", None)
+        self._text(mqtt, "ca", "TLS: CA certificate, a file on this PC (- for no TLS)")
+        if mqtt.get("ca"):
+            mqtt["tls"] = True
+        else:
+            for key in ("tls", "cert", "key"):
+                mqtt.pop(key, None)
         buses = raw.get("bus", {})
         if isinstance(buses, list) and len(buses) > 1:
-            say(f"  (the {len(buses)} buses stay as they are; edit a file and send it with ARGS='--file config.json')")
+            say(f"  (the {len(buses)} buses stay as they are; edit a file and send it with CONFIG=config.json)")
         else:
             bus = (buses or [{}])[0] if isinstance(buses, list) else buses
             self._bus(bus)
             raw["bus"] = bus
         return raw
+
+    def _broker(self, mqtt: Raw) -> None:
+        """The port behind the host, as it is written everywhere else."""
+        known = mqtt.get("host", "")
+        if known and mqtt.get("port"):
+            known = f"{known}:{mqtt['port']}"
+        both = {"host": known}
+        self._text(both, "host", "MQTT broker: name or IP address, with :port if it is an unusual one")
+        answer = both.get("host", "")
+        if answer == known:
+            return
+        mqtt["host"], colon, port = answer.partition(":")
+        if colon and port.isdigit():
+            mqtt["port"] = int(port)
+        else:
+            mqtt["host"] = answer  # an address of IPv6, or something that is refused
+            mqtt.pop("port", None)
 
     def _bus(self, bus: Raw) -> None:
         lines = {row[0]: "serial" for row in self._board.SERIAL} | {row[0]: "can" for row in self._board.CAN}

@@ -5,6 +5,7 @@ umqtt.simple for a device that has none; and `release`, the list of them that fi
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from device import BUILD, FIRMWARE, DeviceError, boards
 from device.link import digest
 from jkcore.version import VERSION
 
+HOME = "/jk"
 LIST = "release"
 LAUNCHER = FIRMWARE / "launcher.py"
 UMQTT = BUILD / "umqtt" / "umqtt" / "simple.py"
@@ -111,7 +113,7 @@ def umqtt() -> Path:
         import fetch_umqtt
 
         try:
-            fetch_umqtt.main()
+            fetch_umqtt.fetch()
         except fetch_umqtt.FetchError as error:
             raise DeviceError(f"The device's firmware has no umqtt.simple. {error}") from None
     return UMQTT
@@ -122,6 +124,12 @@ def listing(files: dict[str, bytes], board: str) -> bytes:
     lines = [f"# jkbridge {VERSION} for board {board}"]
     lines += [f"{len(data)} {digest(data)} {path}" for path, data in sorted(files.items())]
     return ("\n".join(lines) + "\n").encode()
+
+
+def board_of(text: bytes | None) -> str:
+    """The board a `release` is for; "" where that is not said."""
+    found = re.match(rb"# jkbridge \S+ for board (\w+)", text or b"")
+    return found[1].decode() if found else ""
 
 
 def listed(text: bytes | None) -> dict[str, str]:
