@@ -26,7 +26,7 @@ RESIDENT = (
 )  # fmt: skip
 WRITES = {"writes": "all", "unlock": "all"}
 COMMAND = ("jkcore.writes.command", "jkcore.writes.transaction", "jkcore.writes.result")
-_PAD = 128 * 1024
+_PAD = 144 * 1024
 _LONG = 45  # discovery of 15 packs takes 180 s
 TURNS = 40 * 60 + 400 * _LONG
 
