@@ -146,8 +146,9 @@ def test_single_values():
 
 
 def test_fields_that_do_not_exist_or_are_not_to_be_changed():
-    for field in ("soc", "nonsense", "", "cell_voltage_1", "connection", "cell_overvoltage_protection ", "../x", "set"):
+    for field in ("soc", "nonsense", "cell_voltage_1", "connection", "cell_overvoltage_protection ", "../x", "set"):
         assert "there is no field" in read(b'{"%s": 1}' % field.encode()), field
+    assert read(b'{"": 1}') == "the command names no field"
     for field in (
         "current_range_raw", "controls", "model", "setup_password", "device_passcode",
         "discharge_undertemperature_protection",
