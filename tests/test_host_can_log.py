@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jkbridge import can_log, cli
+from jkbridge import can_frame, can_log, cli
 from jkbridge.can_frame import CanFrame
 from jkbridge.simulator import make_can, write_log
+from jkcore import canhearing
 
 NAMES = (
     "01_jk16s_000-250k_sigrok_10s", "03_jk16s_006-500k_single_frames", "90_vendor_doc_examples_NOT_A_RECORDING",
@@ -257,3 +258,7 @@ def test_packed_logs_and_those_of_powershell_are_read(tmp_path: Path, capsys: py
     (tmp_path / "c.asc.gz").write_bytes(gzip.compress((tmp_path / "b.asc").read_bytes()))
     assert cli.main(["decode", str(tmp_path / "c.asc.gz")]) == 0
     assert capsys.readouterr().out.count('"type":"can"') > 30
+
+
+def test_host_and_core_agree_where_identifiers_become_ambiguous():
+    assert can_frame.UNIQUE == canhearing._AMBIGUOUS

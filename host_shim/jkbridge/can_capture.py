@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jkbridge.can_decode import identifier
-from jkbridge.can_frame import CanFrame
+from jkbridge.can_frame import UNIQUE, CanFrame
 from jkbridge.clock import since
 from jkcore import can
 from jkcore.version import VERSION
 
 _HALF = 0x20000000
 _ERROR_FLAG = 0x20000000
-_UNIQUE = 11
 
 
 class _Batteries:
@@ -34,7 +33,7 @@ class _Batteries:
         address = kind & 15
         if frame.extended:
             self._extended.add(address)
-        return address <= _UNIQUE or address in self._extended
+        return address <= UNIQUE or address in self._extended
 
 
 def _line(at_ms: int, channel: str, frame: CanFrame, own: bool) -> str:

@@ -9,13 +9,11 @@ from jkcore import can, candecode
 from jkcore.message import Message
 
 from . import can_log
-from .can_frame import CLASSIC, CanFrame
+from .can_frame import CLASSIC, UNIQUE, CanFrame
 
 _SUFFIXES = (".asc", ".blf", ".csv", ".db", ".mf4", ".trc")
 """Logs that only python-can reads, and that no recording of RS485 is named like."""
 _SHOWN = 20
-_UNIQUE = 11
-"""Behind this address an identifier of 11 bits may be anybody's; the bridge then takes none of it."""
 
 
 def is_log(name: str, content: bytes) -> bool:
@@ -46,7 +44,7 @@ def decode(name: str, content: bytes, out: TextIO, errors: TextIO, prefix: str) 
                 address = can.classify(piece.id, piece.extended) & 15
                 if piece.extended:
                     known.add(address)
-                elif address > _UNIQUE:
+                elif address > UNIQUE:
                     doubtful.setdefault(address, set()).add(identifier(piece))
             else:
                 rejected += 1

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 CLASSIC = 8
 """Most data bytes of a frame; CAN FD, which has more, is nothing JK speaks."""
+UNIQUE = 11
+"""Behind this address an identifier of 11 bits may be anybody's (jkcore.canhearing)."""
 
 
 class CanFrame(NamedTuple):
